@@ -1,0 +1,1 @@
+"""Tests. A package, so that tests share `tests.tiny` and `tests.scripted_user`."""
