@@ -52,19 +52,49 @@ def from_dict(cls: type[T], data: Any, *, where: str = "") -> T:
 
 def from_json(cls: type[T], text: str, *, where: str = "") -> T:
     """Read `cls` from one JSON text."""
+    return from_dict(cls, loads(text, where=where), where=where)
+
+
+def loads(text: str, *, where: str = "") -> Any:
+    """`json.loads`, but strict (a name given twice is an error) and with `RecordError`."""
     try:
-        data = json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as err:
-        raise RecordError(f"not JSON ({err.msg} at column {err.colno})", where=where, remedy="Put one JSON object on each line.") from err
-    return from_dict(cls, data, where=where)
+        problem = f"not JSON ({err.msg} at column {err.colno})"
+        raise RecordError(problem, where=where, remedy="Put one JSON object on each line.") from err
+    except RecordError as err:
+        raise RecordError(err.problem, where=where, field=err.field, remedy=err.remedy) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        require(names.count(name) == 1, name, "is given twice", "Give it once.")
+    return dict(pairs)
 
 
 def read_jsonl(cls: type[T], path: str | Path) -> Iterator[T]:
     """Records of a JSON-lines file, in order; blank lines are skipped."""
-    with open(path, encoding="utf-8") as lines:
+    return (record for _, record in read_lines(cls, path))
+
+
+def read_lines(cls: type[T], path: str | Path) -> Iterator[tuple[str, T]]:
+    """As `read_jsonl`, each record with the place it stands at ("file, line 3"), for checks across lines."""
+    for where, line in text_lines(path):
+        yield where, from_json(cls, line, where=where)
+
+
+def text_lines(path: str | Path) -> Iterator[tuple[str, str]]:
+    """The lines of a file that are not blank, each with its place ("file, line 3")."""
+    with open(path, "rb") as lines:
         for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield from_json(cls, line, where=f"{path}, line {number}")
+            where = f"{path}, line {number}"
+            try:
+                text = line.decode("utf-8")
+            except UnicodeDecodeError as err:
+                raise RecordError(f"not UTF-8 (byte {err.start + 1})", where=where, remedy="Save the file as UTF-8.") from err
+            if text.strip():
+                yield where, text
 
 
 def _read(hint: Any, value: Any, where: str, field: str) -> Any:
@@ -122,7 +152,8 @@ def _read_tuple(args: tuple[Any, ...], value: Any, where: str, field: str) -> tu
 
 def _read_scalar(hint: Any, value: Any, where: str, field: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        # Whole numbers are numbers; beyond 2^53 they would not come back the same.
+        value = float(value) if abs(value) <= 2**53 else math.inf
     _expect(hint, value, where, field)
     if hint is float and not math.isfinite(value):
         raise RecordError(f"{value} is not a finite number", where=where, field=field, remedy="Give a finite number.")

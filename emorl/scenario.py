@@ -138,7 +138,7 @@ class Scenario:
     apt_path: tuple[tuple[float, float], ...] | None
     """Bands `(lo, hi)` for the emotion after reply 1, 2, …; the last one holds. `None`: no path (an LLM user only)."""
     belief_attachment: float = 0.3
-    """What a correction of the user's belief costs, in (0, 1]; documented, never zero by default."""
+    """What a correction of the user's belief costs, in [0, 1]; never zero by default (zero is for sweeps)."""
     claims: tuple[Claim, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
