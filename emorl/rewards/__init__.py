@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from emorl.records import RecordError
 from emorl.rewards.base import Reward
 from emorl.rewards.emotion import EmotionTrajectory, FinalEmotion
 from emorl.rewards.form import LengthRepetitionGuard, ThinkFormat
@@ -29,7 +30,7 @@ registry: Mapping[str, Reward] = {
 def by_name(name: str) -> Reward:
     """The ready reward of that name; an unknown name is an error that lists the known ones."""
     if name not in registry:
-        raise ValueError(f"no reward is called {name!r}; there are: {', '.join(registry)}")
+        raise RecordError(f"no reward is called {name!r}", field="rewards", remedy=f"There are: {', '.join(registry)}.")
     return registry[name]
 
 

@@ -71,7 +71,7 @@ def load(split_or_path: str | Path) -> ScenarioSet:
     scenarios: list[Scenario] = []
     seen: dict[tuple[str, str], str] = {}
     for where, scenario in read_lines(Scenario, path):
-        for field, key in (("id", scenario.id), ("opening", _bare(scenario.opening))):
+        for field, key in (("id", scenario.id), ("opening", opening_key(scenario))):
             if (field, key) in seen:
                 first = seen[field, key]
                 raise RecordError(
@@ -109,6 +109,6 @@ def _path(split_or_path: str | Path) -> Path:
     return path
 
 
-def _bare(text: str) -> str:
+def opening_key(scenario: Scenario) -> str:
     """For comparison: case and spacing do not make another opening."""
-    return " ".join(text.casefold().split())
+    return " ".join(scenario.opening.casefold().split())
