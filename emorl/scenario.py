@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -159,3 +160,8 @@ class Scenario:
         if k < 1:
             raise ValueError(f"bands are numbered from 1, got {k}")
         return self.apt_path[min(k, len(self.apt_path)) - 1]
+
+
+def scenario_seed(scenario_id: str, visit: int = 0) -> int:
+    """Seed of persona, difficulty and hidden goal: by (scenario, visit), hence shared by all siblings of a group."""
+    return zlib.crc32(f"{scenario_id}/{visit}".encode())

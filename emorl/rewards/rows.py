@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 
 from emorl.dialogue import Dialogue, Turn
 from emorl.records import RecordError, from_json
-from emorl.scenario import Scenario
+from emorl.scenario import Scenario, scenario_seed
 from emorl.think import split_think
 from emorl.users.base import Reaction, Reply, User
 
@@ -63,11 +62,6 @@ def dialogues(
     return [found[i] for i in range(len(completions))]
 
 
-def scenario_seed(scenario_id: str, visit: int = 0) -> int:
-    """Seed of persona, difficulty and hidden goal: by (scenario, visit), hence shared by all siblings of a group."""
-    return zlib.crc32(f"{scenario_id}/{visit}".encode())
-
-
 def read_completion(completion: Completion) -> tuple[str, str]:
     """The think part and the visible reply of a completion: its text, or its last assistant message."""
     if isinstance(completion, str):
@@ -116,7 +110,8 @@ def _react_once(rows: Sequence[_Row], user: User) -> list[Dialogue]:
 def _dialogue(row: _Row, reaction: Reaction, user: User) -> Dialogue:
     """A talk of one planned turn."""
     scenario = _scenario(row.scenario)
-    if reaction.failure:
-        return Dialogue(scenario, (), 1, "turn_limit", "failed", reaction.failure, user.fingerprint, seed=row.seed)
+    if reaction.failure:  # what was said is kept, the feeling stays where it was
+        turn = Turn(row.reply, scenario.level, 0.0, think=row.think)
+        return Dialogue(scenario, (turn,), 1, "turn_limit", "failed", reaction.failure, user.fingerprint, seed=row.seed)
     turn = Turn(row.reply, reaction.emotion, reaction.change, reaction.words, row.think, reaction.components)
     return Dialogue(scenario, (turn,), 1, reaction.ending or "turn_limit", user=user.fingerprint, seed=row.seed)

@@ -1,0 +1,1 @@
+"""Adapters to trainers. Nothing outside this package imports TRL, OpenRLHF or deepspeed."""

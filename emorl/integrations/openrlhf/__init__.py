@@ -1,0 +1,1 @@
+"""OpenRLHF: the reward file for `--reward.remote_url`."""
