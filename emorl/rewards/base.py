@@ -32,7 +32,7 @@ class Reward(ABC):
     """Whether scenarios without an `apt_path` must be refused before training starts."""
 
     name: str
-    user: User | None = field(default=None, repr=False)
+    user: User | None = field(default=None, repr=False, compare=False)
     """Who reacts where a row brings only its scenario (single-turn training); `None`: the embedded `AppraisalUser`."""
 
     @property

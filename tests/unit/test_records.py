@@ -201,7 +201,7 @@ def test_line_separators_inside_text_do_not_split_records(tmp_path: Path) -> Non
     ],
 )
 def test_dialogues_that_contradict_themselves_are_refused(changes: dict[str, Any], field: str) -> None:
-    fields: dict[str, Any] = dict(scenario=make_scenario(), turns=(Turn("a", 50, 1),), planned_turns=2, stop="turn_limit")
+    fields: dict[str, Any] = {"scenario": make_scenario(), "turns": (Turn("a", 50, 1),), "planned_turns": 2, "stop": "turn_limit"}
     Dialogue(**fields)
     with pytest.raises(RecordError) as caught:
         Dialogue(**fields | changes)

@@ -31,6 +31,9 @@ def make_reward_func(weights: Mapping[str | Reward, float]) -> RewardFunc:
     to the log, and `emorl/fallback`, else 0, is 1. Watch that one: above 0.05 the rewards mean little.
     """
     rewards = {(by_name(key) if isinstance(key, str) else key): weight for key, weight in weights.items()}
+    names = [r.name for r in rewards]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two rewards share a name among {names}; give one of them another: EmotionTrajectory(…, name=…)")
     low = sum(min(w * r.low, w * r.high) for r, w in rewards.items())
     high = sum(max(w * r.low, w * r.high) for r, w in rewards.items())
     if high <= low:
