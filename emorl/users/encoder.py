@@ -1,0 +1,79 @@
+"""Sentence embeddings behind one small protocol: MiniLM, and a pure-Python stand-in that says so in its name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from functools import lru_cache
+from math import log, sqrt
+from pathlib import Path
+from typing import Any, Protocol
+
+from emorl import embedded
+from emorl.users.text import content_stems
+
+
+class Encoder(Protocol):
+    """Similarity of two short texts."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and hash of what computes the similarity."""
+        ...
+
+    def similarity(self, a: str, b: str) -> float:
+        """Cosine in [-1, 1]; a pure function of the two texts."""
+        ...
+
+
+def file_hash(path: Path) -> str:
+    """First 12 hex digits of the file's SHA-256."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as data:
+        for block in iter(lambda: data.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()[:12]
+
+
+class MiniLMEncoder:
+    """all-MiniLM-L6-v2 (Apache-2.0): mean pooling, unit length. Each text runs alone, so that a score never depends
+    on what else was in the batch; a bounded memo keeps repeated texts cheap."""
+
+    def __init__(self, path: str | None = None) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        self.path = path or embedded.minilm()
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(self.path)
+        self.model: Any = AutoModel.from_pretrained(self.path, attn_implementation="sdpa").eval()
+        weights = Path(self.path) / "model.safetensors"
+        self._fingerprint = f"minilm:{file_hash(weights)}" if weights.exists() else f"minilm:{self.path}"
+        self._vector = lru_cache(maxsize=20_000)(self._embed)
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def _embed(self, text: str) -> Any:
+        import torch
+
+        batch = self.tokenizer(text, truncation=True, max_length=128, return_tensors="pt")
+        with torch.inference_mode():
+            mean = self.model(**batch).last_hidden_state[0].mean(0)
+            return torch.nn.functional.normalize(mean, dim=0)
+
+    def similarity(self, a: str, b: str) -> float:
+        return float(self._vector(a) @ self._vector(b))
+
+
+class LexicalEncoder:
+    """Pure Python: cosine of stemmed content words, rarer-looking (longer) ones weighing more. No meaning beyond the
+    words: "took your job" and "dismissed you" are strangers to it. For machines without torch; never a silent default."""
+
+    fingerprint = "lexical:1"
+
+    def similarity(self, a: str, b: str) -> float:
+        left, right = Counter(content_stems(a)), Counter(content_stems(b))
+        weight = {s: log(1 + len(s)) for s in left | right}
+        dot = sum(left[s] * right[s] * weight[s] ** 2 for s in left.keys() & right.keys())
+        norm = sqrt(sum((left[s] * weight[s]) ** 2 for s in left)) * sqrt(sum((right[s] * weight[s]) ** 2 for s in right))
+        return dot / norm if norm else 0.0
