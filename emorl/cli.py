@@ -50,6 +50,11 @@ def score(file: Path, /, rewards: tuple[str, ...] = ()) -> None:
 
     chosen = [by_name(name) for name in rewards or registry]
     dialogues = list(read_dialogues(file))
+    if len(users := sorted({d.user for d in dialogues})) > 1:
+        # Scores by different users are on different scales: a mean over them says nothing.
+        raise RecordError(
+            f"holds talks with {len(users)} users: {', '.join(users)}", where=str(file), remedy="Score each user's talks alone."
+        )
     table = Table(title=f"{len(dialogues)} dialogues")
     for heading in ("reward", "range", "mean", "sd", "scored", "unscored", "r with length"):
         table.add_column(heading, justify="left" if heading == "reward" else "right")

@@ -14,10 +14,7 @@ from emorl.scenarios import load  # line 2
 
 def brief(completions: Sequence[Any], **columns: Any) -> list[float]:
     """The reward that was there before: at most sixty words."""
-    return [
-        min(1.0, 60 / max(1, len(completion[0]["content"].split())))
-        for completion in completions
-    ]
+    return [min(1.0, 60 / max(1, len(completion[0]["content"].split()))) for completion in completions]
 
 
 def main(argv: Sequence[str] | None = None) -> GRPOTrainer:

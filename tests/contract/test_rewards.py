@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import math
 import pickle
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import emorl.integrations.openrlhf.reward as openrlhf_file
 from emorl.dialogue import Dialogue, Stop, Turn
 from emorl.records import RecordError, to_json
 from emorl.rewards import Reward, registry, rows
@@ -23,17 +18,8 @@ from emorl.scenario import scenario_seed
 from tests.scripted_user import ScriptedUser, make_scenario
 
 EVERY = pytest.mark.parametrize("reward", registry.values(), ids=registry)
-THOUGHTS = (
-    "",
-    "He is sad.",
-    "feels: grief 0.7, shame 0.3",
-    "feels: rage 1",
-    "<think>feels: joy 1",
-    "feels: joy 0",
-)
-TEXTS = st.text(max_size=60) | st.sampled_from(
-    ["I am so sorry about the dog. What was he like?", "", "no no no no no no no no"]
-)
+THOUGHTS = ("", "He is sad.", "feels: grief 0.7, shame 0.3", "feels: rage 1", "<think>feels: joy 1", "feels: joy 0")
+TEXTS = st.text(max_size=60) | st.sampled_from(["I am so sorry about the dog. What was he like?", "", "no no no no no no no no"])
 TURNS = st.builds(
     Turn,
     reply=TEXTS,
@@ -47,12 +33,7 @@ TURNS = st.builds(
 def scored_dialogues(draw: st.DrawFn) -> Dialogue:
     turns = tuple(draw(st.lists(TURNS, min_size=1, max_size=4)))
     planned = draw(st.integers(len(turns), 6))
-    return Dialogue(
-        make_scenario(draw(st.integers(0, 3))),
-        turns,
-        planned,
-        draw(st.sampled_from(get_args(Stop))),
-    )
+    return Dialogue(make_scenario(draw(st.integers(0, 3))), turns, planned, draw(st.sampled_from(get_args(Stop))))
 
 
 def failed(scored: Dialogue) -> Dialogue:
@@ -61,9 +42,7 @@ def failed(scored: Dialogue) -> Dialogue:
 
 @EVERY
 @given(dialogue=scored_dialogues())
-def test_score_is_in_range_and_pure_and_none_only_where_the_dialogue_failed(
-    reward: Reward, dialogue: Dialogue
-) -> None:
+def test_score_is_in_range_and_pure_and_none_only_where_the_dialogue_failed(reward: Reward, dialogue: Dialogue) -> None:
     score = reward.score(dialogue)
     assert score is not None
     assert reward.low <= score <= reward.high
@@ -72,13 +51,8 @@ def test_score_is_in_range_and_pure_and_none_only_where_the_dialogue_failed(
 
 
 @EVERY
-@given(
-    dialogues=st.lists(scored_dialogues() | scored_dialogues().map(failed), max_size=5),
-    data=st.data(),
-)
-def test_batch_equals_singles_in_any_order(
-    reward: Reward, dialogues: list[Dialogue], data: st.DataObject
-) -> None:
+@given(dialogues=st.lists(scored_dialogues() | scored_dialogues().map(failed), max_size=5), data=st.data())
+def test_batch_equals_singles_in_any_order(reward: Reward, dialogues: list[Dialogue], data: st.DataObject) -> None:
     def batch(of: Sequence[Dialogue]) -> list[float | None]:
         return reward(["p"] * len(of), ["ignored"] * len(of), dialogue=of)
 
@@ -87,14 +61,7 @@ def test_batch_equals_singles_in_any_order(
     order = data.draw(st.permutations(range(len(dialogues))))
     assert batch([dialogues[i] for i in order]) == [singles[i] for i in order]
     assert reward([], [], dialogue=[]) == []
-    assert (
-        reward(
-            ["p"] * len(dialogues),
-            ["x"] * len(dialogues),
-            dialogue=[to_json(d) for d in dialogues],
-        )
-        == singles
-    )
+    assert reward(["p"] * len(dialogues), ["x"] * len(dialogues), dialogue=[to_json(d) for d in dialogues]) == singles
 
 
 def test_names_are_unique_and_are_the_metric_keys() -> None:
@@ -109,72 +76,43 @@ def test_names_are_unique_and_are_the_metric_keys() -> None:
 def test_pickles_with_its_name_and_its_score(reward: Reward) -> None:
     again = pickle.loads(pickle.dumps(dataclasses.replace(reward, name="mine")))
     assert again.__name__ == "mine"
-    dialogue = Dialogue(
-        make_scenario(),
-        (Turn("I am sorry about the dog.", 35.0, 1.0, think="feels: grief 1"),),
-        2,
-        "walked_out",
-    )
+    dialogue = Dialogue(make_scenario(), (Turn("I am sorry about the dog.", 35.0, 1.0, think="feels: grief 1"),), 2, "walked_out")
     assert again.score(dialogue) == reward.score(dialogue)
 
 
 # --- the arguments that the trainers give -------------------------------------------------------------------------
 
-PROMPT = [
-    {"role": "system", "content": "Be kind."},
-    {"role": "user", "content": "I feel sad about the dog today."},
-]
+PROMPT = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "I feel sad about the dog today."}]
 
 
 def columns(texts: Sequence[str], *, conversational: bool = True) -> dict[str, Any]:
     return {
         "prompts": [PROMPT if conversational else "I feel sad."] * len(texts),
-        "completions": [
-            [{"role": "assistant", "content": t}] if conversational else t
-            for t in texts
-        ],
+        "completions": [[{"role": "assistant", "content": t}] if conversational else t for t in texts],
         "completion_ids": [[1, 2]] * len(texts),
         "scenario": [to_json(make_scenario(i % 2)) for i in range(len(texts))],
     }
 
 
-TEXTS_OF_BATCH = (
-    "<think>feels: grief 1</think>I am sorry about the dog. What was he like?",
-    "no",
-    "No! <think>",
-    "",
-)
+TEXTS_OF_BATCH = ("<think>feels: grief 1</think>I am sorry about the dog. What was he like?", "no", "No! <think>", "")
 
 
 @EVERY
 @pytest.mark.parametrize("conversational", [True, False], ids=["messages", "text"])
 @pytest.mark.parametrize("trainer", ["grpo", "rloo", "async_grpo"])
-def test_works_with_what_each_trl_trainer_gives(
-    reward: Reward, trainer: str, conversational: bool
-) -> None:
+def test_works_with_what_each_trl_trainer_gives(reward: Reward, trainer: str, conversational: bool) -> None:
     user = ScriptedUser(name=f"{reward.name}/{trainer}/{conversational}")
     mine = dataclasses.replace(reward, user=user)
     logged: dict[str, float] = {}
     given: dict[str, Any] = columns(TEXTS_OF_BATCH, conversational=conversational)
     if trainer != "async_grpo":
-        given |= {
-            "trainer_state": object(),
-            "log_extra": lambda column, values: None,
-            "log_metric": logged.__setitem__,
-        }
+        given |= {"trainer_state": object(), "log_extra": lambda column, values: None, "log_metric": logged.__setitem__}
     scores = mine(**given)
     assert len(scores) == len(TEXTS_OF_BATCH)
     assert all(isinstance(s, float) and reward.low <= s <= reward.high for s in scores)
-    assert logged == (
-        {} if trainer == "async_grpo" else {f"{reward.name}/unscored": 0.0}
-    )
+    assert logged == ({} if trainer == "async_grpo" else {f"{reward.name}/unscored": 0.0})
     # Thoughts never reach the user.
-    assert user.heard == [
-        "I am sorry about the dog. What was he like?",
-        "no",
-        "No!",
-        "",
-    ]
+    assert user.heard == ["I am sorry about the dog. What was he like?", "no", "No!", ""]
 
 
 def test_the_user_reacts_once_for_all_rewards_and_siblings_share_the_seed() -> None:
@@ -183,24 +121,14 @@ def test_the_user_reacts_once_for_all_rewards_and_siblings_share_the_seed() -> N
     for reward in registry.values():
         dataclasses.replace(reward, user=user)(**given)
     assert user.heard == ["I hear you.", "Tell me more."]
-    assert user.resets == [
-        ("test-0", scenario_seed("test-0")),
-        ("test-1", scenario_seed("test-1")),
-    ]
-    dataclasses.replace(registry["final_emotion"], user=user)(
-        **given, seed=[7, 7, 8, 8]
-    )
+    assert user.resets == [("test-0", scenario_seed("test-0")), ("test-1", scenario_seed("test-1"))]
+    dataclasses.replace(registry["final_emotion"], user=user)(**given, seed=[7, 7, 8, 8])
     assert [seed for _, seed in user.resets[2:]] == [7, 7, 8, 8]
 
 
-def test_the_memo_is_bounded_and_does_not_mix_users(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_memo_is_bounded_and_does_not_mix_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "MEMO_SIZE", 3)
-    cold, warm = (
-        ScriptedUser(name="cold", warmth=0.0),
-        ScriptedUser(name="warm", warmth=5.0),
-    )
+    cold, warm = (ScriptedUser(name="cold", warmth=0.0), ScriptedUser(name="warm", warmth=5.0))
     given = columns(["aaaa"] + [f"reply {i}" for i in range(5)])
     final = registry["final_emotion"]
     first = dataclasses.replace(final, user=cold)(**given)
@@ -212,9 +140,7 @@ def test_the_memo_is_bounded_and_does_not_mix_users(
 
 @EVERY
 def test_a_failed_reaction_is_none_for_every_reward_and_logged(reward: Reward) -> None:
-    mine = dataclasses.replace(
-        reward, user=ScriptedUser(fails=["test-1"], name="fails")
-    )
+    mine = dataclasses.replace(reward, user=ScriptedUser(fails=["test-1"], name="fails"))
     logged: dict[str, float] = {}
     scores = mine(**columns(["Hello there."] * 4), log_metric=logged.__setitem__)
     assert [s is None for s in scores] == [False, True, False, True]
@@ -224,19 +150,12 @@ def test_a_failed_reaction_is_none_for_every_reward_and_logged(reward: Reward) -
 def test_a_row_with_neither_dialogue_nor_scenario_is_an_error_with_its_remedy() -> None:
     given = columns(["a", "b"]) | {"dialogue": [None, None]}
     given["scenario"][1] = None
-    with pytest.raises(
-        RecordError,
-        match=r"row 1: has neither a 'dialogue' nor a 'scenario'.*to_dataset\(\)",
-    ):
+    with pytest.raises(RecordError, match=r"row 1: has neither a 'dialogue' nor a 'scenario'.*to_dataset\(\)"):
         dataclasses.replace(registry["final_emotion"], user=ScriptedUser())(**given)
     with pytest.raises(RecordError, match="column 'scenario': not JSON"):
         registry["final_emotion"](["p"], ["c"], scenario=["a plain story"])
     with pytest.raises(RecordError, match="no assistant message"):
-        registry["final_emotion"](
-            ["p"],
-            [[{"role": "tool", "content": "1"}]],
-            scenario=[to_json(make_scenario())],
-        )
+        registry["final_emotion"](["p"], [[{"role": "tool", "content": "1"}]], scenario=[to_json(make_scenario())])
 
 
 @pytest.mark.parametrize(
@@ -244,37 +163,20 @@ def test_a_row_with_neither_dialogue_nor_scenario_is_an_error_with_its_remedy() 
     [
         ("<think>a</think> b", ("a", "b")),
         ("a</think>b", ("a", "b")),
-        (
-            [{"role": "assistant", "content": "b", "reasoning_content": "a\n"}],
-            ("a", "b"),
-        ),
+        ([{"role": "assistant", "content": "b", "reasoning_content": "a\n"}], ("a", "b")),
         ([{"role": "assistant", "content": "b", "thinking": "a"}], ("a", "b")),
         (
-            [
-                {
-                    "role": "assistant",
-                    "content": [
-                        {"type": "text", "text": "<think>a</think>"},
-                        {"type": "text", "text": "b"},
-                    ],
-                }
-            ],
+            [{"role": "assistant", "content": [{"type": "text", "text": "<think>a</think>"}, {"type": "text", "text": "b"}]}],
             ("a", "b"),
         ),
         (
-            [
-                {"role": "assistant", "content": "x"},
-                {"role": "tool", "content": "1"},
-                {"role": "assistant", "content": "b"},
-            ],
+            [{"role": "assistant", "content": "x"}, {"role": "tool", "content": "1"}, {"role": "assistant", "content": "b"}],
             ("", "b"),
         ),
         ([{"role": "assistant", "content": None}], ("", "")),
     ],
 )
-def test_completions_are_read_in_every_form(
-    completion: Any, expected: tuple[str, str]
-) -> None:
+def test_completions_are_read_in_every_form(completion: Any, expected: tuple[str, str]) -> None:
     assert rows.read_completion(completion) == expected
 
 
@@ -287,105 +189,9 @@ def test_only_the_trajectory_needs_an_apt_path_and_says_so() -> None:
             reward.check([pathless])
             assert reward.score(dialogue) is not None
     trajectory = registry["emotion_trajectory"]
-    for call in (
-        lambda: trajectory.score(dialogue),
-        lambda: trajectory.check([make_scenario(), pathless]),
-    ):
-        with pytest.raises(
-            RecordError,
-            match="scenario 'test-0': field 'apt_path': emotion_trajectory needs an apt_path.*final_emotion",
-        ):
-            call()
-
-
-# --- OpenRLHF -----------------------------------------------------------------------------------------------------
-
-
-def load_as_openrlhf_does(path: Path) -> ModuleType:
-    """By path, without an entry in sys.modules."""
-    spec = importlib.util.spec_from_file_location("reward_func", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-QUERY = "<|im_start|>user\nI feel sad.<|im_end|>\n<|im_start|>assistant\n"
-
-
-def assert_shape(out: Mapping[str, Any], names: Sequence[str]) -> None:
-    assert set(out) == {"rewards", "scores", "extra_logs"}
-    assert list(out["extra_logs"]) == [*(f"emorl/{n}" for n in names), "emorl/fallback"]
-    for value in (out["rewards"], out["scores"], *out["extra_logs"].values()):
-        assert type(value) is float and math.isfinite(value)
-    assert 0.0 <= out["scores"] <= 1.0
-
-
-@given(
-    response=st.text(max_size=40),
-    label=st.just(to_json(make_scenario())) | st.text(max_size=10),
-    prompt=st.just(QUERY) | st.text(),
-)
-def test_openrlhf_gets_finite_floats_and_constant_keys_whatever_happens(
-    response: str, label: str, prompt: str
-) -> None:
-    user = ScriptedUser(fails_when="e", name="openrlhf")
-    func = openrlhf_file.make_reward_func(
-        {
-            dataclasses.replace(r, user=user): w
-            for r, w in zip(registry.values(), (1, 2, 0.5, 0.1, 1))
-        }
-    )
-    assert_shape(
-        func([QUERY + response + "<|im_end|>"], [prompt], [label]), list(registry)
-    )
-
-
-def test_openrlhf_scores_the_response_alone_and_tells_fallbacks() -> None:
-    user = ScriptedUser(fails_when="fail", name="openrlhf-2")
-    final, guard = (
-        dataclasses.replace(registry[n], user=user)
-        for n in ("final_emotion", "length_repetition_guard")
-    )
-    func = openrlhf_file.make_reward_func({final: 1.0, guard: 0.5})
-    label = [to_json(make_scenario())]
-    good = func(
-        ["<s>" + QUERY + "<think>hm</think>aaaa, but I do see why you would<|im_end|>"],
-        ["<s>" + QUERY],
-        label,
-    )
-    assert user.heard == ["aaaa, but I do see why you would"]
-    assert good["extra_logs"] == {
-        "emorl/final_emotion": 0.33,
-        "emorl/length_repetition_guard": 0.0,
-        "emorl/fallback": 0.0,
-    }
-    assert good["rewards"] == 0.33
-    assert good["scores"] == pytest.approx((0.33 + 0.5) / 1.5)
-    bad = func([QUERY + "fail"], [QUERY], label)
-    assert bad["extra_logs"] == {
-        "emorl/final_emotion": 0.5,
-        "emorl/length_repetition_guard": -0.5,
-        "emorl/fallback": 1.0,
-    }
-    assert func(["another talk"], [QUERY], label)["extra_logs"]["emorl/fallback"] == 1.0
-
-
-def test_openrlhf_loads_the_file_by_path_and_bad_weights_are_refused() -> None:
-    module = load_as_openrlhf_does(Path(str(openrlhf_file.__file__)))
-    assert_shape(
-        module.reward_func(["q"], ["p"], ["no scenario"]), ["emotion_trajectory"]
-    )
-    for weights, problem in (
-        ({}, "no reward has a weight"),
-        ({"final_emotion": 0.0}, "no reward"),
-        ({"kindness": 1.0}, "no reward is called"),
-    ):
-        with pytest.raises(ValueError, match=problem):
-            openrlhf_file.make_reward_func(weights)
-    twice = {
-        "emotion_trajectory": 1.0,
-        dataclasses.replace(registry["emotion_trajectory"], tolerance=5.0): 1.0,
-    }  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="share a name"):
-        openrlhf_file.make_reward_func(twice)
+    refusal = "scenario 'test-0': field 'apt_path': emotion_trajectory needs an apt_path.*final_emotion"
+    with pytest.raises(RecordError, match=refusal):
+        trajectory.score(dialogue)
+    with pytest.raises(RecordError, match=refusal):
+        trajectory.check([make_scenario(), pathless])
+    assert trajectory.score(failed(dialogue)) is None

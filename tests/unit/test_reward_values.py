@@ -156,6 +156,6 @@ def test_length_repetition_guard(dialogue: Dialogue, expected: float) -> None:
 
 
 @pytest.mark.parametrize("bad", [{"min_words": 0}, {"min_words": 9, "max_words": 8}, {"ngram": 0}])
-def test_length_repetition_guard_refuses_bad_windows(bad: dict[str, int]) -> None:
+def test_length_repetition_guard_refuses_bad_windows(bad: dict[str, Any]) -> None:
     with pytest.raises(RecordError):
         LengthRepetitionGuard(**bad)

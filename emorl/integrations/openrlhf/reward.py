@@ -11,17 +11,18 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from emorl.rewards import Reward, by_name
 
 logger = logging.getLogger(__name__)
 
+Key = TypeVar("Key", bound=str | Reward)
 RewardFunc = Callable[[Sequence[str], Sequence[str], Sequence[str]], dict[str, Any]]
 _SPECIAL = re.compile(r"<\|[^|<>]+\|>|<｜[^｜<>]+｜>|</s>|<end_of_turn>|<eos>")
 
 
-def make_reward_func(weights: Mapping[str | Reward, float]) -> RewardFunc:
+def make_reward_func(weights: Mapping[Key, float]) -> RewardFunc:
     """A reward function in OpenRLHF's shape: `(queries, prompts, labels)`, one of each, the label a scenario's JSON text.
 
     It returns `rewards`, the weighted sum of the rewards (named, or given as objects); `scores`, the same scaled to [0, 1]
