@@ -118,6 +118,9 @@ class EmotionKit:
             raise ValueError(f"two reward functions are called {repeated[0]!r}; give each its own __name__")
         if missing := sorted(set(self.weights) - set(names)):
             raise ValueError(f"the trainer lacks the rewards {missing}; pass all reward_funcs of EmotionKit.trainer_kwargs()")
+        if foreign := sorted(set(names) - set(self.weights)):
+            # It would read the user's words as the policy's, and could score failed dialogues, which shifts their group's mean.
+            raise ValueError(f"the kit does not know the rewards {foreign}; give them to EmotionKit(rewards=[…]) instead")
         _private.set_reward_weights(trainer, self.weights)
 
     def state_dict(self) -> dict[str, Any]:
