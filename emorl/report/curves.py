@@ -19,7 +19,7 @@ def section(run: Run) -> Markup:
         *rewards(run),
         spread(run),
         *(draw(run) for draw in FROM_ROLLOUTS),
-        *(draw(run) for draw in FROM_METRICS),
+        *(logged.chart(run, what) for what in logged.TALKING),
     ]
     inside = [logged.chart(run, what) for what in logged.OPTIMISER]
     return tag(
@@ -90,7 +90,7 @@ def spread(run: Run) -> Markup:
     series += [Series(name, curve, hue=i) for i, (name, curve) in enumerate(curves, 1)]
     if not any(s.points for s in series):
         return missing_chart(title, "No group has two scored siblings, so there is nothing to compare within a group.")
-    about = "Standard deviation (n - 1) over siblings, averaged over groups. A group-relative trainer learns from it: near 0, nothing."
+    about = "Standard deviation (n - 1) over siblings, averaged over groups. Group-relative training learns from it."
     about += f" Not drawn: {', '.join(names[HUES - 1 :])}." if names[HUES - 1 :] else ""
     return line_chart(title, series, about=about, zero=True)
 
