@@ -96,7 +96,11 @@ def _react_once(rows: Sequence[_Row], user: User) -> list[Dialogue]:
         known = {row: _memo[user.fingerprint, row] for row in rows if (user.fingerprint, row) in _memo}
         new = [row for row in dict.fromkeys(rows) if row not in known]
         if new:
-            states = user.reset([_scenario(row.scenario) for row in new], [row.seed for row in new])
+            about = [_scenario(row.scenario) for row in new]
+            if user.needs_apt_path and (without := [s.id for s in about if s.apt_path is None]):
+                problem = f"the user {user.fingerprint!r} needs an apt_path"
+                raise RecordError(problem, where=f"scenario {without[0]!r}", field="apt_path", remedy="Give the scenario one.")
+            states = user.reset(about, [row.seed for row in new])
             reactions = user.react(states, [Reply(row.reply) for row in new])
             known |= {row: _dialogue(row, reaction, user) for row, reaction in zip(new, reactions, strict=True)}
         for row in dict.fromkeys(rows):

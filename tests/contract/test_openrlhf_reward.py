@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import emorl.integrations.openrlhf.reward as openrlhf_file
 from emorl.records import to_json
-from emorl.rewards import registry
+from emorl.rewards import EmotionTrajectory, registry
 from tests.scripted_user import ScriptedUser, make_scenario
 
 
@@ -79,6 +79,6 @@ def test_openrlhf_loads_the_file_by_path_and_bad_weights_are_refused() -> None:
     for weights, problem in bad:
         with pytest.raises(ValueError, match=problem):
             openrlhf_file.make_reward_func(weights)
-    twice: dict[Any, float] = {"emotion_trajectory": 1.0, dataclasses.replace(registry["emotion_trajectory"], tolerance=5.0): 1.0}
+    twice: dict[Any, float] = {"emotion_trajectory": 1.0, EmotionTrajectory(tolerance=5.0): 1.0}
     with pytest.raises(ValueError, match="share a name"):
         openrlhf_file.make_reward_func(twice)

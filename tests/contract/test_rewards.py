@@ -15,6 +15,7 @@ from emorl.dialogue import Dialogue, Stop, Turn
 from emorl.records import RecordError, to_json
 from emorl.rewards import Reward, registry, rows
 from emorl.scenario import scenario_seed
+from emorl.users.base import Reply
 from tests.scripted_user import ScriptedUser, make_scenario
 
 EVERY = pytest.mark.parametrize("reward", registry.values(), ids=registry)
@@ -136,6 +137,36 @@ def test_the_memo_is_bounded_and_does_not_mix_users(monkeypatch: pytest.MonkeyPa
     assert first[0] != dataclasses.replace(final, user=warm)(**given)[0]
     assert dataclasses.replace(final, user=cold)(**given) == first
     assert len(cold.heard) == 12  # forgotten, hence asked again
+
+
+def test_the_memo_forgets_what_was_asked_for_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MEMO_SIZE", 2)
+    user = ScriptedUser(name="forgets")
+    final = dataclasses.replace(registry["final_emotion"], user=user)
+    for text in ("a", "b", "a", "c", "a", "b"):
+        final(["p"], [text], scenario=[to_json(make_scenario())])
+    assert user.heard == ["a", "b", "c", "b"]
+
+
+def test_a_single_turn_is_a_whole_dialogue() -> None:
+    user = ScriptedUser(endings={1: "walked_out"}, ends=["test-1"], fails=["test-2"], name="whole")
+    texts = [to_json(make_scenario(i)) for i in range(3)]
+    stay, leave, fail = rows.dialogues(["<think>Hm.</think>aaaa", "no", "aaaa"], None, texts, [5, 6, 7], user)
+    states = user.reset([make_scenario(0)], [5])
+    (reaction,) = user.react(states, [Reply("aaaa")])
+    turn = Turn("aaaa", reaction.emotion, reaction.change, reaction.words, "Hm.", reaction.components)
+    assert stay == Dialogue(make_scenario(0), (turn,), 1, "turn_limit", user="whole", seed=5)
+    assert (leave.stop, leave.user, leave.seed) == ("walked_out", "whole", 6)
+    assert (fail.status, fail.failure, fail.user, fail.seed) == ("failed", "scripted failure at turn 1", "whole", 7)
+    assert [(t.reply, t.emotion) for t in fail.turns] == [("aaaa", make_scenario(2).level)]
+
+
+def test_a_user_that_needs_an_apt_path_is_not_asked_without_one() -> None:
+    user = ScriptedUser(needs_apt_path=True, name="needs path")
+    final = dataclasses.replace(registry["final_emotion"], user=user)
+    with pytest.raises(RecordError, match="scenario 'test-1': field 'apt_path': the user 'needs path' needs an apt_path"):
+        final(["p", "p"], ["a", "b"], scenario=[to_json(make_scenario(0)), to_json(make_scenario(1, apt_path=None))])
+    assert user.heard == []
 
 
 @EVERY

@@ -59,6 +59,17 @@ def test_what_is_not_there_is_an_error_that_says_what_is(tmp_path: Path) -> None
         load(tmp_path / "empty.jsonl")
 
 
+def test_the_packaged_splits_are_sound_and_share_nothing() -> None:
+    splits = {split: load(split) for split in scenarios.SPLITS}
+    for split in splits:
+        assert check(scenarios.DATA / f"{split}.jsonl") == []
+    everyone = [s for found in splits.values() for s in found]
+    for field in ("id", "opening", "situation"):
+        assert len({getattr(s, field) for s in everyone}) == len(everyone)
+    assert all(s.apt_path for s in everyone)
+    assert set(replies("train")) == set(splits["train"].ids)
+
+
 def test_replies_are_read_by_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenarios, "DATA", tmp_path)
     file = tmp_path / "replies_train.jsonl"
