@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emorl.records import read_jsonl
 from emorl.scenario import Scenario
@@ -52,11 +53,11 @@ class Example:
 def written(scenarios: dict[str, Scenario]) -> Iterator[Example]:
     """The replies as written, by scenario."""
     for row in _rows(DATA / "replies_train.jsonl"):
-        scenario = scenarios[row["id"]]
-        yield from graded(heard(scenario.emotion, scenario.opening), row)
+        if scenario := scenarios.get(row["id"]):
+            yield from graded(heard(scenario.emotion, scenario.opening), row)
 
 
-def graded(said: str, row: dict) -> Iterator[Example]:
+def graded(said: str, row: dict[str, Any]) -> Iterator[Example]:
     """Examples of one row of replies: `good`, `fair` and `bad` by kind."""
     yield from (Example(said, reply, 1.0, "fine") for reply in row["good"])
     yield from (Example(said, reply, FAIR, "fine") for reply in row.get("fair", ()))
@@ -64,12 +65,21 @@ def graded(said: str, row: dict) -> Iterator[Example]:
         yield from (Example(said, reply, 0.0, KIND_OF.get(kind, kind)) for reply in replies)
 
 
+def second_turns(scenarios: dict[str, Scenario]) -> Iterator[Example]:
+    """Replies to a disclosure, heard after the opening as the user does."""
+    for path in sorted(EXTRA.glob("second_turns*.jsonl")):
+        for row in _rows(path):
+            if scenario := scenarios.get(row["id"]):
+                latest = scenario.disclosures[row["disclosure"]].text
+                yield from graded(heard(scenario.emotion, f"{scenario.opening} {latest}"), row)
+
+
 def samples(scenarios: dict[str, Scenario]) -> Iterator[Example]:
     """Replies sampled from policies and graded by readers who saw neither scores nor code (0, 0.25, … 1)."""
     for path in sorted(EXTRA.glob("graded_*.jsonl")):
         for row in _rows(path):
-            scenario = scenarios[row["id"]]
-            yield Example(heard(scenario.emotion, row.get("said") or scenario.opening), row["reply"], row["grade"], "")
+            if scenario := scenarios.get(row["id"]):
+                yield Example(heard(scenario.emotion, scenario.opening), row["reply"], row["grade"], "")
 
 
 def situations() -> Iterator[Example]:
@@ -88,7 +98,7 @@ def spoiled(examples: list[Example], rng: random.Random, each: int = 7) -> Itera
     for said, replies in good.items():
         others = [r for s, rs in good.items() if s != said for r in rs]
         near = [r for s, rs in good.items() if s != said and s.split(":")[0] == said.split(":")[0] for r in rs]
-        makers = [
+        makers: list[Callable[[], tuple[str, str]]] = [
             lambda: (rng.choice(near or others), "elsewhere"),
             lambda: (rng.choice(others), "elsewhere"),
             lambda: (recombined(rng.choice(replies), said, rng), "nonsense"),
@@ -144,13 +154,15 @@ def salad(said: str, rng: random.Random) -> str:
     return " ".join(pool[:20]).capitalize() + "."
 
 
-def corpus(seed: int) -> list[Example]:
-    """All examples; the same for the same seed."""
-    scenarios = {s.id: s for s in read_jsonl(Scenario, DATA / "train.jsonl")}
-    base = [*written(scenarios), *situations()]
+def corpus(seed: int, without: slice = slice(0, 0)) -> list[Example]:
+    """All examples but those of the scenarios in `without` (to measure on them); the same for the same seed."""
+    everyone = list(read_jsonl(Scenario, DATA / "train.jsonl"))
+    left_out = {s.id for s in everyone[without]}
+    scenarios = {s.id: s for s in everyone if s.id not in left_out}
+    base = [*written(scenarios), *second_turns(scenarios), *situations()]
     return [*base, *samples(scenarios), *spoiled(base, random.Random(seed))]
 
 
-def _rows(path: Path) -> Iterator[dict]:
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
     with open(path, encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines)

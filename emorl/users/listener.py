@@ -1,12 +1,13 @@
 """The listener: "does this make sense to me, and what is it doing to me?"
 
-A cross-encoder on MiniLM that reads the user's words and a reply together. It ships as a low-rank delta and a head
+A cross-encoder on MiniLM: the user's words are read once, and each reply is read in their light. It ships as a low-rank delta and a head
 (`data/listener.safetensors`, under 1 MB), made by `recipes/listener.py` from replies written for this project; the
 base weights stay where they are. Its hash is part of the user's fingerprint.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,7 +38,7 @@ KINDS = (
 """What a reply can be doing; "fine" is none of the others."""
 
 DELTA = Path(__file__).parent / "data" / "listener.safetensors"
-MAX_TOKENS = 256
+MAX_TOKENS = 192
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,56 @@ def build(base: str) -> tuple[Any, Any, Any]:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    model: Any = AutoModel.from_pretrained(base, attn_implementation="sdpa")
+    model: Any = AutoModel.from_pretrained(base)
     head = torch.nn.Linear(2 * model.config.hidden_size, 1 + len(KINDS))
     return AutoTokenizer.from_pretrained(base), model, head
 
 
-def features(model: Any, batch: Any) -> Any:
-    """Float[batch, 2 * hidden]: the first token, and the mean over the reply's tokens (the second segment)."""
+def listen(model: Any, tokenizer: Any, said: str) -> list[Any]:
+    """What was said, read once: the input Float[1, tokens, hidden] of every layer. The reply does not change it, so
+    that all replies to the same words share this work."""
     import torch
 
-    hidden = model(**batch).last_hidden_state
-    reply = (batch["token_type_ids"] * batch["attention_mask"]).unsqueeze(-1).to(hidden.dtype)
-    return torch.cat([hidden[:, 0], (hidden * reply).sum(1) / reply.sum(1).clamp(min=1)], dim=-1)
+    ids = torch.tensor([tokenizer(said, truncation=True, max_length=MAX_TOKENS)["input_ids"]])
+    hidden, memory = model.embeddings(input_ids=ids), []
+    for layer in model.encoder.layer:
+        memory.append(hidden)
+        hidden = _layer(layer, hidden, None, None)
+    return memory
+
+
+def features(model: Any, tokenizer: Any, memory: list[Any], replies: Sequence[str]) -> Any:
+    """Float[replies, 2 * hidden]: mean over each reply's tokens, and its end token. A reply attends to itself and to
+    what was said."""
+    import torch
+
+    rows = [tokenizer(reply, truncation=True, max_length=MAX_TOKENS)["input_ids"][1:] for reply in replies]
+    width, offset = max(map(len, rows)), memory[0].shape[1]
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
+    positions = torch.arange(offset, offset + width).clamp(max=511).unsqueeze(0)
+    hidden = model.embeddings(input_ids=ids, token_type_ids=torch.ones_like(ids), position_ids=positions)
+    visible = torch.cat([torch.ones(len(rows), offset, dtype=mask.dtype), mask], 1).bool()[:, None, None]
+    for layer, before in zip(model.encoder.layer, memory, strict=True):
+        hidden = _layer(layer, hidden, before, visible)
+    weight = mask.unsqueeze(-1).to(hidden.dtype)
+    ends = hidden[torch.arange(len(rows)), mask.sum(1) - 1]
+    return torch.cat([(hidden * weight).sum(1) / weight.sum(1), ends], dim=-1)
+
+
+def _layer(layer: Any, hidden: Any, before: Any, visible: Any) -> Any:
+    """One BERT layer in which `hidden` attends to itself and to `before` (one row, shared by the batch)."""
+    import torch
+
+    attention = layer.attention.self
+    heads = [projection(hidden) for projection in (attention.query, attention.key, attention.value)]
+    if before is not None:
+        for i, projection in ((1, attention.key), (2, attention.value)):
+            heads[i] = torch.cat([projection(before).expand(len(hidden), -1, -1), heads[i]], 1)
+    query, key, value = (h.unflatten(-1, (attention.num_attention_heads, -1)).transpose(1, 2) for h in heads)
+    context = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=visible)
+    attended = layer.attention.output(context.transpose(1, 2).flatten(2), hidden)
+    return layer.output(layer.intermediate(attended), attended)
 
 
 def merge(model: Any, tensors: dict[str, Any]) -> None:
@@ -100,14 +139,20 @@ class Listener:
         self.head.load_state_dict({"weight": tensors["head.weight"].float(), "bias": tensors["head.bias"].float()})
         self.model.eval()
         self.fingerprint = f"listener:{file_hash(delta)}"
+        self._memory = lru_cache(maxsize=256)(self._listen)
         self._judge = lru_cache(maxsize=20_000)(self._verdict)
+
+    def _listen(self, said: str) -> list[Any]:
+        import torch
+
+        with torch.inference_mode():
+            return listen(self.model, self.tokenizer, said)
 
     def _verdict(self, said: str, reply: str) -> Verdict:
         import torch
 
-        batch = self.tokenizer(said, reply, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
         with torch.inference_mode():
-            out = self.head(features(self.model, batch))[0]
+            out = self.head(features(self.model, self.tokenizer, self._memory(said), [reply]))[0]
             kinds = out[1:].softmax(-1)
         return Verdict(sense=float(out[0].sigmoid()), kinds=tuple(round(float(p), 5) for p in kinds))
 

@@ -1,0 +1,136 @@
+"""How a reply is appraised: one value and one reason per component, and what they add up to.
+
+After the appraisal theories of emotion (Lazarus 1991; Scherer 2001; Ellsworth & Scherer 2003): is it about me and my
+story (relevance), does it serve what I need (goal congruence), can I do something with it (coping potential), and does
+it respect me (norms). No component rewards positive words: a good reply to a sad person carries sad words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from emorl.dialogue import Component
+from emorl.scenario import Scenario
+from emorl.users.encoder import Encoder
+from emorl.users.listener import Listener, Verdict, heard
+from emorl.users.signals import clip, ill_formed, intention, invented, parroting, ramp, understanding
+from emorl.users.text import finished_part
+
+TABLES = "tables:1"
+"""Version of every constant that shapes an appraisal; part of the user's fingerprint."""
+
+WEIGHTS: Mapping[str, float] = {
+    "understood": 0.30,
+    "sense": 0.55,
+    "intention": 0.15,
+    "warmth": 0.60,
+    "help": 0.60,
+    "faithful": 0.70,
+    "respect": 0.80,
+    "timing": 0.50,
+    "honesty": 0.50,
+    "form": 0.80,
+}
+"""What a full component is worth, before the persona's own factor."""
+
+MET, UNMET = 0.75, 0.35
+"""Sum of weighted components at which a user feels fully met, and not at all."""
+HURT = 1.2
+"""Weighted injuries that make the deepest hurt."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the user has just said, and the details in it."""
+
+    words: str
+    particulars: tuple[str, ...]
+    known: str
+    """Everything the user has told so far."""
+
+
+@dataclass(frozen=True)
+class Appraisal:
+    """The components, and what they add up to."""
+
+    components: tuple[Component, ...]
+    met: float
+    """How far the user feels met, in [0, 1]."""
+    hurt: float
+    """How deep the injuries go, in [0, 1]."""
+    misread: bool
+    """The reply got the story or the feeling wrong."""
+
+
+def appraise(scenario: Scenario, said: Said, reply: str, truncated: bool, encoder: Encoder, listener: Listener | None) -> Appraisal:
+    """Appraise one reply. Nothing after the last complete sentence earns anything."""
+    whole = reply.strip()
+    kept = finished_part(whole) if not truncated else finished_part(whole)
+    verdict = listener.judge(heard(scenario.emotion, said.words), kept) if listener and kept else None
+    parts = [*_of_story(scenario, said, kept, encoder, verdict), *_of_manner(scenario, said, kept, verdict)]
+    cost, why = ill_formed(whole, truncated)
+    parts.append(Component("form", round(-cost, 4), why or "reads as a finished reply"))
+    return weigh(parts, scenario.persona.weights)
+
+
+def _of_story(scenario: Scenario, said: Said, reply: str, encoder: Encoder, verdict: Verdict | None) -> list[Component]:
+    value, taken = understanding(encoder, said.particulars, reply, said.words)
+    copied = parroting(reply, said.words)
+    why = f"took up: {'; '.join(taken)}" if taken and value > 0 else "took up nothing of what I said"
+    out = [Component("understood", round(value, 4), "only hands my own words back" if copied > 0.5 else why)]
+    cost, strange = invented(reply, said.known)
+    if verdict:
+        out.append(Component("sense", round(2 * verdict.sense - 1, 4), _sense_reason(verdict.sense)))
+        twisted = verdict.share("wrong_person", "invented", "nonsense", "elsewhere")
+        why = f"I never mentioned {strange}" if cost > 0.3 else "that is not what happened" if twisted > 0.3 else "true to what I told"
+        out.append(Component("faithful", round(-clip(twisted + cost), 4), why))
+    else:
+        out.append(Component("faithful", round(-cost, 4), f"I never mentioned {strange}" if cost else "true to what I told"))
+    return out
+
+
+def _of_manner(scenario: Scenario, said: Said, reply: str, verdict: Verdict | None) -> list[Component]:
+    value, done = intention(scenario, reply)
+    out = [Component("intention", round(value, 4), f"it {_list(done)}" if done else f"I needed to {scenario.intention.replace('_', ' ')}")]
+    if verdict is None:
+        return out
+    judged = (
+        ("warmth", ("wrong_feeling", "stock"), "that is not how I feel", "the tone fits how I feel"),
+        ("help", ("harm", "collude"), "that would do harm", "nothing in it would harm"),
+        ("respect", ("contempt", "minimise", "calm_down"), "it talks down to me", "it takes me seriously"),
+        ("timing", ("lecture", "false_cheer"), "too early, or too cheerful, for that", "it does not rush me"),
+        ("honesty", ("flattery", "promise"), "flattery, or a promise nobody can keep", "it does not oversell"),
+    )
+    for name, kinds, bad, good in judged:
+        share = verdict.share(*kinds)
+        out.append(Component(name, round(-share, 4), bad if share > 0.3 else good))
+    return out
+
+
+def weigh(parts: Sequence[Component], persona: Mapping[str, float]) -> Appraisal:
+    """Add up the components under a persona's weights. Gains saturate at `MET`; injuries do not cancel against them."""
+    gain = sum(WEIGHTS[c.name] * c.value for c in parts if c.value > 0)
+    pains = {c.name: -c.value * WEIGHTS[c.name] * persona.get(c.name, 1.0) for c in parts if c.value < 0}
+    value = gain - sum(pains.values())
+    wounds = sum(pains.get(name, 0.0) for name in ("respect", "help", "warmth", "faithful", "honesty"))
+    wrong = {c.name: c.value for c in parts}
+    misread = min(wrong.get("faithful", 0.0), wrong.get("warmth", 0.0)) < -0.4
+    return Appraisal(tuple(parts), met=ramp(value, UNMET, MET), hurt=clip(wounds / HURT), misread=misread)
+
+
+def _sense_reason(sense: float) -> str:
+    return "it makes sense to me" if sense > 0.6 else "it half makes sense to me" if sense > 0.35 else "it makes no sense to me"
+
+
+def _list(done: frozenset[str]) -> str:
+    said = {
+        "ask": "asks me",
+        "step": "offers a step",
+        "share": "shares my joy",
+        "side": "calls the wrong a wrong",
+        "turn": "shows me another side",
+        "steady": "steadies me",
+        "name": "names what I feel",
+    }
+    return " and ".join(said[d] for d in sorted(done))
