@@ -1,5 +1,7 @@
 """The `emorl` command: dry runs of rewards, checks and export of scenarios, a look at a run's rollouts, versions, report."""
 
+# ruff: noqa: T201 - printing is what a command line does
+
 from __future__ import annotations
 
 import json
@@ -97,9 +99,8 @@ def export(split: str, /, out: Path, system_prompt: str | None = None) -> None:
     rows = load(split).rows(DEFAULT_SYSTEM_PROMPT if system_prompt is None else system_prompt or None)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    print(
-        f"{len(rows)} rows in {out}. Train: trl grpo --dataset_name {out.parent} --reward_funcs emorl.rewards.emotion_trajectory …"
-    )
+    print(f"{len(rows)} rows in {out}")
+    print(f"Train: trl grpo --dataset_name {out.parent} --reward_funcs emorl.rewards.emotion_trajectory …")
 
 
 @app.command

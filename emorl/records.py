@@ -106,7 +106,9 @@ def _read(hint: Any, value: Any, where: str, field: str) -> Any:
     if origin is Literal:
         if value in args:
             return value
-        raise RecordError(f"{value!r} is not allowed", where=where, field=field, remedy="Use one of: " + ", ".join(map(str, args)) + ".")
+        raise RecordError(
+            f"{value!r} is not allowed", where=where, field=field, remedy="Use one of: " + ", ".join(map(str, args)) + "."
+        )
     if dataclasses.is_dataclass(hint):
         return _read_record(hint, value, where, field)
     if origin is tuple:
@@ -129,7 +131,9 @@ def _read_record(cls: Any, value: Any, where: str, field: str) -> Any:
     hints, prefix = _hints(cls), f"{field}." if field else ""
     known = {f.name: f for f in dataclasses.fields(cls)}
     if unknown := sorted(set(value) - set(known)):
-        raise RecordError("unknown field", where=where, field=prefix + unknown[0], remedy=f"{cls.__name__} has: {', '.join(known)}.")
+        raise RecordError(
+            "unknown field", where=where, field=prefix + unknown[0], remedy=f"{cls.__name__} has: {', '.join(known)}."
+        )
     for name, f in known.items():
         optional = f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
         if name not in value and not optional:

@@ -52,8 +52,8 @@ def dialogues(
             raise RecordError(
                 "has neither a 'dialogue' nor a 'scenario'",
                 where=f"row {i}",
-                remedy="Train on emorl.scenarios.load('train').to_dataset(), or give your dataset a column 'scenario' with the JSON "
-                "text of a Scenario (emorl.records.to_json).",
+                remedy="Train on emorl.scenarios.load('train').to_dataset(), or give your dataset a column 'scenario' with the "
+                "JSON text of a Scenario (emorl.records.to_json).",
             )
         rows[i] = _Row(text, *read_completion(completion), seed[i] if seed is not None else scenario_seed(_scenario(text).id))
     if rows:

@@ -90,7 +90,7 @@ def replies(split: str) -> Mapping[str, tuple[str, ...]]:
     if not path.is_file():
         known = ", ".join(sorted(p.stem.removeprefix("replies_") for p in DATA.glob("replies_*.jsonl")))
         raise FileNotFoundError(f"no packaged replies for split {split!r}; there are: {known}")
-    return {scenario_id: good for scenario_id, good in _read_replies(path)}
+    return dict(_read_replies(path))
 
 
 def _read_replies(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -48,7 +48,7 @@ def assert_shape(out: Mapping[str, Any], names: Sequence[str]) -> None:
 def test_openrlhf_gets_finite_floats_and_constant_keys_whatever_happens(response: str, label: str, prompt: str) -> None:
     user = ScriptedUser(fails_when="e", name="openrlhf")
     func = openrlhf_file.make_reward_func(
-        {dataclasses.replace(r, user=user): w for r, w in zip(registry.values(), (1, 2, 0.5, 0.1, 1))}
+        {dataclasses.replace(r, user=user): w for r, w in zip(registry.values(), (1, 2, 0.5, 0.1, 1), strict=True)}
     )
     assert_shape(func([QUERY + response + "<|im_end|>"], [prompt], [label]), list(registry))
 
