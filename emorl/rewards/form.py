@@ -86,4 +86,4 @@ class LengthRepetitionGuard(Reward):
             repeated = 1.0 - len(new) / len(grams) if grams else 0.0
             seen |= new
             cost += min(1.0, self.length_cost(len(said)) + repeated)
-        return -cost / len(dialogue.turns)
+        return 0.0 - cost / len(dialogue.turns)  # 0.0 - 0.0 is 0.0; a bare minus would print -0.0
