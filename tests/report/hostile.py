@@ -6,6 +6,8 @@ from emorl.dialogue import Component, Dialogue, Turn
 from emorl.scenario import Disclosure, Persona, Voice
 from tests.scripted_user import make_scenario
 
+TURNED = "\u202e\u2066abc"
+"""Turns the writing around, and opens an isolate that would swallow the end of the one it stands in."""
 ATTACKS = (
     "<script>window.hacked = 1</script>",
     '"><img src=x onerror="window.hacked = 1">',
@@ -13,6 +15,7 @@ ATTACKS = (
     "<!-- --><![CDATA[ ]]>&lt;b&gt;&amp;",
     "{{7*7}} {% raw %} ${7*7} {{constructor.constructor('window.hacked=1')()}}",
     "\u202eright to left\u2066 never closed \u202d",
+    TURNED,
     "' onmouseover='window.hacked=1' x='",
     "javascript:window.hacked=1//",
     '<meta http-equiv="refresh" content="0;url=https://example.invalid/">',
