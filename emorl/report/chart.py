@@ -102,8 +102,10 @@ def _line(s: Series, x: Scale, y: Scale) -> Markup:
 
 
 def _marks(s: Series, x: Scale, y: Scale) -> Markup:
+    r = 5.5 if len(s.points) <= 24 else 3.5
+
     def diamond(a: float, b: float) -> str:
-        return f"M{x(a):g} {y(b) - 5.5:g}l5.5 5.5l-5.5 5.5l-5.5 -5.5z"
+        return f"M{x(a):g} {y(b) - r:g}l{r} {r}l-{r} {r}l-{r} -{r}z"
 
     return join(*(tag("path", class_=f"mark hue{s.hue}", d=diamond(a, b)) for a, b in s.points))
 

@@ -31,10 +31,11 @@ def number(value: float) -> str:
 def signed(value: float, digits: int) -> str:
     """A change, with a minus as wide as a plus.
 
-    >>> signed(3.6, 0), signed(-0.25, 1) == "\\u22120.2"
-    ('+4', True)
+    >>> signed(3.6, 0), signed(-0.25, 1) == "\\u22120.2", signed(-0.01, 1)
+    ('+4', True, '0.0')
     """
-    return f"{value:+.{digits}f}".replace("-", "\u2212")
+    shown = round(value, digits)
+    return f"{shown:+.{digits}f}".replace("-", "\u2212") if shown else f"{0:.{digits}f}"
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:

@@ -100,7 +100,7 @@ def _about_failures(run: Run) -> list[str]:
     if rate <= WARN:
         return []
     return [
-        f"{rate:.0%} of the dialogues failed. "
+        f"{rate:.1%} of the dialogues failed. "
         + ("Do not use these numbers." if rate > STOP else "Find out why before you use these numbers.")
     ]
 
