@@ -73,10 +73,13 @@ class Dialogue:
 
     def __post_init__(self) -> None:
         require(self.planned_turns >= 1, "planned_turns", f"is {self.planned_turns}", "Plan at least one reply.")
-        require(len(self.turns) <= self.planned_turns, "turns", f"has {len(self.turns)} of {self.planned_turns} planned", "Plan for every turn.")
-        require((self.status == "failed") == bool(self.failure), "failure", "does not agree with status", "A failed dialogue, and no other, says why.")
+        many = f"has {len(self.turns)} of {self.planned_turns} planned"
+        require(len(self.turns) <= self.planned_turns, "turns", many, "Plan for every turn.")
+        told = (self.status == "failed") == bool(self.failure)
+        require(told, "failure", "does not agree with status", "A failed dialogue, and no other, says why.")
         require(self.status == "failed" or bool(self.turns), "turns", "is empty", "A scored dialogue has at least one turn.")
-        require(self.schema_version == SCHEMA_VERSION, "schema_version", f"is {self.schema_version}", f"This emorl reads version {SCHEMA_VERSION}.")
+        version = f"is {self.schema_version}"
+        require(self.schema_version == SCHEMA_VERSION, "schema_version", version, f"This emorl reads version {SCHEMA_VERSION}.")
 
     @property
     def truncated(self) -> bool:

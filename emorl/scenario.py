@@ -147,8 +147,9 @@ class Scenario:
         require(bool(self.id), "id", "is empty", "Give every scenario a unique id.")
         require(bool(self.opening.strip()), "opening", "is empty", "Write the user's first message.")
         require(0.0 <= self.level <= 100.0, "level", f"is {self.level}", "Give an emotion between 0 and 100.")
-        require(0.0 <= self.belief_attachment <= 1.0, "belief_attachment", f"is {self.belief_attachment}", "Give a number between 0 and 1.")
-        require(self.schema_version == SCHEMA_VERSION, "schema_version", f"is {self.schema_version}", f"This emorl reads version {SCHEMA_VERSION}.")
+        attachment, version = f"is {self.belief_attachment}", f"is {self.schema_version}"
+        require(0.0 <= self.belief_attachment <= 1.0, "belief_attachment", attachment, "Give a number between 0 and 1.")
+        require(self.schema_version == SCHEMA_VERSION, "schema_version", version, f"This emorl reads version {SCHEMA_VERSION}.")
         for i, (lo, hi) in enumerate(self.apt_path or ()):
             require(0.0 <= lo < hi <= 100.0, f"apt_path[{i}]", f"is ({lo}, {hi})", "Give 0 <= lo < hi <= 100.")
         require(self.apt_path is None or bool(self.apt_path), "apt_path", "is empty", "Give at least one band, or null for none.")

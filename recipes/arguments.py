@@ -11,10 +11,6 @@ from typing import Any
 import torch
 
 EMBEDDED = "embedded"
-THINK_PROMPT = (
-    "First think: inside <think> and </think>, write one line `feels: emotion probability, emotion probability, …` over the "
-    "emotions {emotions}, for what the person feels now. Then answer them outside the block."
-)
 
 
 @dataclass
@@ -84,8 +80,8 @@ def check(emotion: EmotionArguments, args: Any) -> None:
     tokens = emotion.turn_tokens or args.max_completion_length // emotion.turns
     if tokens * emotion.turns > args.max_completion_length:
         raise SystemExit(
-            f"--turns {emotion.turns} of --turn_tokens {tokens} need {tokens * emotion.turns} tokens, but --max_completion_length is "
-            f"{args.max_completion_length} for the whole dialogue, the user's words included: raise it, or lower the others"
+            f"--turns {emotion.turns} of --turn_tokens {tokens} need {tokens * emotion.turns} tokens, but "
+            f"--max_completion_length is {args.max_completion_length} for the whole dialogue, the user's words included: raise it, or lower the others"
         )
     if args.load_best_model_at_end and not emotion.eval_scenarios:
         raise SystemExit("--load_best_model_at_end needs held-out scenarios: give --eval_scenarios dev")

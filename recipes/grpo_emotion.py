@@ -18,23 +18,24 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import yaml
-from arguments import EMBEDDED, THINK_PROMPT, EmotionArguments, check, machine_defaults
-from emorl import embedded
-from emorl.integrations.trl import EmotionKit
-from emorl.scenarios import DEFAULT_SYSTEM_PROMPT, ScenarioSet, load
+from arguments import EMBEDDED, EmotionArguments, check, machine_defaults
 from progress import ProgressLines, quiet
 from supervised import examples, supervise
 from transformers import set_seed
 from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer, ModelConfig, TrlParser, get_peft_config
 
-EMOTIONS = "grief, justified_anger, unjust_anger, anxiety, panic, shame, loneliness, overwhelm, disappointment, joy"
+from emorl import embedded
+from emorl.integrations.trl import EmotionKit
+from emorl.rewards import TRACKING_PROMPT
+from emorl.scenarios import DEFAULT_SYSTEM_PROMPT, ScenarioSet, load
 
 
 def parse(argv: list[str] | None = None) -> tuple[EmotionArguments, GRPOConfig, ModelConfig]:
     """Options from the machine, the preset and the command line, the later ones winning; checked."""
     parser = TrlParser((EmotionArguments, GRPOConfig, ModelConfig))
-    parser.set_defaults_with_config(**machine_defaults(), model_name_or_path=EMBEDDED, output_dir="runs/grpo_emotion", logging_steps=1)
+    ours = {"model_name_or_path": EMBEDDED, "output_dir": "runs/grpo_emotion", "logging_steps": 1}
+    parser.set_defaults_with_config(**machine_defaults(), **ours)
     emotion, args, model = parser.parse_args_and_config(argv)
     check(emotion, args)
     return emotion, args, model
@@ -51,7 +52,7 @@ def scenario_set(name: str, limit: int) -> ScenarioSet:
 def system_prompt(emotion: EmotionArguments) -> str:
     """The system prompt of every dialogue."""
     base = emotion.system_prompt or DEFAULT_SYSTEM_PROMPT
-    return f"{base} {THINK_PROMPT.format(emotions=EMOTIONS)}" if emotion.think else base
+    return f"{base} {TRACKING_PROMPT}" if emotion.think else base
 
 
 def starting_point(emotion: EmotionArguments, args: GRPOConfig, model: ModelConfig, scenarios: ScenarioSet) -> str:
@@ -127,7 +128,7 @@ def finish(args: Any, report: Path) -> None:
     write(report.parent)
     print(f"run folder: {report.parent}\nreport:     {report}", flush=True)
     if args.max_steps and 0 < args.max_steps < 50:
-        print(f"{args.max_steps} steps show that the machinery works; they are too few to show that the policy got better.", flush=True)
+        print(f"{args.max_steps} steps show the machinery at work; they are too few to show that the policy got better.")
 
 
 if __name__ == "__main__":

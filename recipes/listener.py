@@ -1,5 +1,7 @@
 """Make the listener's delta from the written replies: `python recipes/listener.py --out emorl/users/data/listener.safetensors`.
 
+On two cores: `torchrun --standalone --nproc_per_node 2 recipes/listener.py` with OMP_NUM_THREADS=1.
+
 Loss per example: binary cross-entropy of `sense` against the reply's grade, cross-entropy of the kind, and, inside each
 group of replies to the same words, a logistic loss on pairs whose grades differ.
 """
@@ -7,6 +9,7 @@ group of replies to the same words, a logistic loss on pairs whose grades differ
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import time
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from listener_corpus import Example, corpus
 from safetensors.torch import save_file
 from torch.nn import functional as F
@@ -79,6 +83,21 @@ def batches(examples: list[Example], size: int, rng: random.Random) -> list[list
     return out
 
 
+def average(parameters: list[Any]) -> None:
+    """The mean of the gradients over all processes."""
+    if dist.is_initialized():
+        flat = torch.cat([p.grad.flatten() for p in parameters])
+        dist.all_reduce(flat)
+        for p, grad in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+            p.grad.copy_(grad.view_as(p) / dist.get_world_size())
+
+
+def mine(work: list[list[Example]]) -> list[list[Example]]:
+    """This process's share of the batches; the same number for each process."""
+    ranks, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
+    return work[rank : len(work) // ranks * ranks : ranks]
+
+
 def loss_of(out: torch.Tensor, batch: list[Example]) -> torch.Tensor:
     """The three losses of the module's docstring, summed."""
     grade = torch.tensor([e.grade for e in batch])
@@ -86,7 +105,8 @@ def loss_of(out: torch.Tensor, batch: list[Example]) -> torch.Tensor:
     pairs = grade[:, None] - grade[None, :] > 0.2
     difference = out[:, None, 0] - out[None, :, 0]
     pair_loss = F.softplus(2.0 - difference)[pairs].mean() if pairs.any() else out.sum() * 0
-    return F.binary_cross_entropy_with_logits(out[:, 0], grade) + 0.5 * F.cross_entropy(out[:, 1:], kind, ignore_index=-100) + 0.5 * pair_loss
+    kind_loss = F.cross_entropy(out[:, 1:], kind, ignore_index=-100)
+    return F.binary_cross_entropy_with_logits(out[:, 0], grade) + 0.5 * kind_loss + 0.5 * pair_loss
 
 
 def train(settings: Settings, examples: list[Example]) -> None:
@@ -97,17 +117,19 @@ def train(settings: Settings, examples: list[Example]) -> None:
     adapted = adapt(model, settings.rank)
     model.train()
     low = [p for layer in adapted.values() for p in (layer.down, layer.up)]
-    optimizer = torch.optim.AdamW([{"params": low, "lr": settings.lr}, {"params": head.parameters(), "lr": settings.lr}], weight_decay=0.01)
-    total = len(batches(examples, settings.batch, random.Random(0))) * settings.epochs
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [settings.lr, settings.lr], total_steps=total + settings.epochs * 9, pct_start=0.1)
+    trained = [*low, *head.parameters()]
+    optimizer = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=0.01)
+    total = len(mine(batches(examples, settings.batch, random.Random(0)))) * settings.epochs
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=total + settings.epochs * 9, pct_start=0.1)
     start, step = time.time(), 0
     for epoch in range(settings.epochs):
         losses = []
-        for batch in batches(examples, settings.batch, rng):
+        for batch in mine(batches(examples, settings.batch, rng)):
             memory = listen(model, tokenizer, batch[0].said)
             loss = loss_of(head(F.dropout(features(model, tokenizer, memory, [e.reply for e in batch]), 0.1)), batch)
             optimizer.zero_grad()
             loss.backward()
+            average(trained)
             torch.nn.utils.clip_grad_norm_(low, 1.0)
             optimizer.step()
             schedule.step()
@@ -115,13 +137,18 @@ def train(settings: Settings, examples: list[Example]) -> None:
             step += 1
             if step % 20 == 0:
                 spent = time.time() - start
-                print(f"step {step}/{total} loss {sum(losses[-20:]) / len(losses[-20:]):.3f} {spent:.0f} s, about {spent / step * (total - step):.0f} s left", flush=True)
+                left = spent / step * (total - step)
+                print(
+                    f"step {step}/{total} loss {sum(losses[-20:]) / len(losses[-20:]):.3f}, about {left:.0f} s left", flush=True
+                )
         print(f"epoch {epoch + 1}: mean loss {sum(losses) / len(losses):.3f}", flush=True)
         save(settings.out, head, adapted)
 
 
 def save(path: Path, head: Any, adapted: dict[str, LowRank]) -> None:
-    """Write the delta in half precision."""
+    """Write the delta in half precision; the first process does."""
+    if dist.is_initialized() and dist.get_rank() > 0:
+        return
     tensors = {"head.weight": head.weight, "head.bias": head.bias}
     for name, layer in adapted.items():
         tensors |= {f"{name}.weight|down": layer.down, f"{name}.weight|up": layer.up}
@@ -137,10 +164,12 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--without", default="", help="leave out the scenarios whose place in the file is in this slice, as in 48:60")
+    parser.add_argument("--without", default="", help="leave out the train scenarios of this slice, as in 48:60, to measure on")
     arguments = vars(parser.parse_args())
     held_out = arguments.pop("without")
     settings = Settings(**arguments)
+    if "RANK" in os.environ:
+        dist.init_process_group("gloo")
     examples = corpus(settings.seed, slice(*map(int, held_out.split(":"))) if held_out else slice(0, 0))
     print(f"{len(examples)} examples of {len({e.said for e in examples})} situations")
     train(settings, examples)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ KIND_OF = {"stock_parrot": "stock", "para_echo": "echo"}
 SWAPS = (
     ("brother", "sister"), ("mother", "father"), ("mum", "dad"), ("mom", "dad"), ("son", "daughter"), ("husband", "wife"),
     ("he", "she"), ("him", "her"), ("his", "her"), ("aunt", "uncle"), ("grandmother", "grandfather"), ("boss", "customer"),
-    ("manager", "client"), ("teacher", "student"), ("neighbour", "cousin"), ("friend", "boss"), ("first", "last"), ("you", "they"),
+    ("manager", "client"), ("teacher", "student"), ("neighbour", "cousin"), ("friend", "boss"), ("first", "last"),
+    ("you", "they"),
     ("your", "their"), ("won", "lost"), ("never", "always"), ("before", "after"), ("doctor", "lawyer"), ("dog", "cat"),
 )  # fmt: skip
 STOCK = (
@@ -35,6 +36,20 @@ STOCK = (
     "I hope you have a great day.",
     "I'm glad you had such a good time.",
 )
+GENERIC = (
+    "I'm so sorry to hear that. It must be very hard for you, and I want you to know that I'm here.",
+    "Thank you for trusting me with this. How are you feeling about it now?",
+    "What you feel is completely understandable. Would you like to tell me more?",
+    "That must have been a lot to take in. I can see why it stays with you.",
+    "It sounds like this matters a great deal to you. What would you need most today?",
+    "I hear you. Anyone in your place would feel the same way.",
+    "Oh, that is a lot. Be kind to yourself today, and take all the time you need.",
+    "You've been through something big. What has been the hardest part of it for you?",
+    "I can only imagine how that feels. I'm glad you told me about it.",
+    "That's really something! How did it make you feel when it happened?",
+)
+"""Kind, and meant for anybody."""
+MEANT_FOR_ANYBODY = 0.25
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,12 @@ def situations() -> Iterator[Example]:
             yield from graded(heard(row["emotion"], row["opening"]), row)
 
 
+def for_anybody(examples: list[Example], rng: random.Random) -> Iterator[Example]:
+    """Two replies that fit everyone, for every set of words said."""
+    for said in dict.fromkeys(example.said for example in examples):
+        yield from (Example(said, reply, MEANT_FOR_ANYBODY, "stock") for reply in rng.sample(GENERIC, 2))
+
+
 def spoiled(examples: list[Example], rng: random.Random, each: int = 7) -> Iterator[Example]:
     """Mechanical spoilings of good replies, `each` for every set of words said."""
     good: dict[str, list[str]] = {}
@@ -98,19 +119,18 @@ def spoiled(examples: list[Example], rng: random.Random, each: int = 7) -> Itera
     for said, replies in good.items():
         others = [r for s, rs in good.items() if s != said for r in rs]
         near = [r for s, rs in good.items() if s != said and s.split(":")[0] == said.split(":")[0] for r in rs]
-        makers: list[Callable[[], tuple[str, str]]] = [
-            lambda: (rng.choice(near or others), "elsewhere"),
-            lambda: (rng.choice(others), "elsewhere"),
-            lambda: (recombined(rng.choice(replies), said, rng), "nonsense"),
-            lambda: (shuffled(rng.choice(replies), rng), "nonsense"),
-            lambda: (swapped(rng.choice(replies), rng), "wrong_person"),
-            lambda: (grafted(rng.choice(replies), rng.choice(others), rng), "elsewhere"),
-            lambda: (salad(said, rng), "nonsense"),
-            lambda: (sentences(rng.choice(replies))[0] + " " + rng.choice(STOCK), ""),
-            lambda: (rng.choice(STOCK) + " " + rng.choice(STOCK), "stock"),
+        spoilings = [
+            (rng.choice(near or others), "elsewhere"),
+            (rng.choice(others), "elsewhere"),
+            (recombined(rng.choice(replies), said, rng), "nonsense"),
+            (shuffled(rng.choice(replies), rng), "nonsense"),
+            (swapped(rng.choice(replies), rng), "wrong_person"),
+            (grafted(rng.choice(replies), rng.choice(others), rng), "elsewhere"),
+            (salad(said, rng), "nonsense"),
+            (sentences(rng.choice(replies))[0] + " " + rng.choice(STOCK), ""),
+            (rng.choice(STOCK) + " " + rng.choice(STOCK), "stock"),
         ]
-        for make in rng.sample(makers, min(each, len(makers))):
-            reply, kind = make()
+        for reply, kind in rng.sample(spoilings, each):
             if reply and reply not in replies:
                 yield Example(said, reply, 0.4 if not kind else 0.0, kind)
 
@@ -118,7 +138,9 @@ def spoiled(examples: list[Example], rng: random.Random, each: int = 7) -> Itera
 def recombined(reply: str, said: str, rng: random.Random) -> str:
     """About half of the reply's content words replaced by the user's own, at random."""
     pool = [w for w in words(said) if w not in FUNCTION_WORDS and len(w) > 3]
-    return re.sub(r"[A-Za-z']{4,}", lambda m: rng.choice(pool) if m[0].lower() not in FUNCTION_WORDS and rng.random() < 0.5 else m[0], reply)
+    return re.sub(
+        r"[A-Za-z']{4,}", lambda m: rng.choice(pool) if m[0].lower() not in FUNCTION_WORDS and rng.random() < 0.5 else m[0], reply
+    )
 
 
 def shuffled(reply: str, rng: random.Random) -> str:
@@ -134,7 +156,7 @@ def shuffled(reply: str, rng: random.Random) -> str:
 
 def swapped(reply: str, rng: random.Random) -> str:
     """People or facts exchanged; empty where the reply has none to exchange."""
-    table = {a: b for a, b in SWAPS} | {b: a for a, b in SWAPS}
+    table = dict(SWAPS) | {b: a for a, b in SWAPS}
     hits = [w for w in words(reply) if w in table and w not in ("you", "your", "they", "their")]
     if not hits:
         return ""
@@ -160,7 +182,8 @@ def corpus(seed: int, without: slice = slice(0, 0)) -> list[Example]:
     left_out = {s.id for s in everyone[without]}
     scenarios = {s.id: s for s in everyone if s.id not in left_out}
     base = [*written(scenarios), *second_turns(scenarios), *situations()]
-    return [*base, *samples(scenarios), *spoiled(base, random.Random(seed))]
+    rng = random.Random(seed)
+    return [*base, *samples(scenarios), *for_anybody(base, rng), *spoiled(base, rng)]
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

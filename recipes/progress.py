@@ -30,11 +30,16 @@ class ProgressLines(TrainerCallback):
             return
         values = " · ".join(f"{key} {float(logs[key]):.3g}" for key in self.shown if logs.get(key) is not None)
         if any(key.startswith("eval_") for key in logs):
-            print(f"{self.name} {state.global_step}/{state.max_steps} · held out · reward {logs.get('eval_reward', float('nan')):.3f}", flush=True)
+            print(
+                f"{self.name} {state.global_step}/{state.max_steps} · held out · reward {logs.get('eval_reward', 0.0):.3f}",
+                flush=True,
+            )
             return
         each = (time.monotonic() - self.begun) / max(1, done)
         left = each * (state.max_steps - state.global_step)
-        print(f"{self.name} {state.global_step}/{state.max_steps} · {values} · {each:.0f} s a step · {about(left)} left", flush=True)
+        print(
+            f"{self.name} {state.global_step}/{state.max_steps} · {values} · {each:.0f} s a step · {about(left)} left", flush=True
+        )
 
 
 def about(seconds: float) -> str:

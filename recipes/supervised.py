@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from emorl.scenarios import ScenarioSet, replies
 from progress import ProgressLines
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
+
+from emorl.scenarios import ScenarioSet, replies
 
 
 def examples(scenarios: ScenarioSet, system_prompt: str | None, per_scenario: int) -> Dataset:
@@ -36,7 +37,10 @@ def supervise(model: str, data: Dataset, out: Path, *, epochs: float, learning_r
         print(f"supervised stage: taken from {out}", flush=True)
         return str(out)
     if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
-        raise SystemExit("the supervised stage does not run under DeepSpeed: run it on one process first, then give its folder as --model_name_or_path")
+        raise SystemExit(
+            "the supervised stage does not run under DeepSpeed: run it on one process first, then give its folder as "
+            "--model_name_or_path"
+        )
     print(f"supervised stage: {len(data)} written replies, {epochs:g} epochs", flush=True)
     config = SFTConfig(
         output_dir=str(out),

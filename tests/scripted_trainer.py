@@ -24,16 +24,22 @@ def make_kit(scenarios: Sequence[Scenario] | None = None, user: Any = None, rewa
     )
 
 
-def make_trainer(kit: EmotionKit, output_dir: Path, family: tiny.Family = "smollm2", **changes: Any) -> Any:
+def make_trainer(
+    kit: EmotionKit, output_dir: Path, family: tiny.Family = "smollm2", *, model: str | None = None, **changes: Any
+) -> Any:
+    """`model`: a folder, where the tiny model has been made already."""
     from trl import GRPOConfig, GRPOTrainer
 
-    return GRPOTrainer(tiny.path(family), args=GRPOConfig(**tiny.grpo_args(output_dir, **changes)), **kit.trainer_kwargs())
+    return GRPOTrainer(
+        model or tiny.path(family), args=GRPOConfig(**tiny.grpo_args(output_dir, **changes)), **kit.trainer_kwargs()
+    )
 
 
 def script(trainer: Any, line: Line) -> list[list[list[int]]]:
     """Replace the trainer's sampling. Returns the list of the prompts of each call, which fills as the trainer runs.
 
-    The limit on new tokens is obeyed, as by a model. `row` is the place in the call: after a talk has ended early, the later ones move up.
+    The limit on new tokens is obeyed, as by a model. `row` is the place in
+    the call: after a talk has ended early, the later ones move up.
     """
     tokenizer, calls = trainer.processing_class, []
     turns = trainer.rollout_func.turns

@@ -21,23 +21,27 @@ TABLES = "tables:1"
 """Version of every constant that shapes an appraisal; part of the user's fingerprint."""
 
 WEIGHTS: Mapping[str, float] = {
-    "understood": 0.30,
-    "sense": 0.55,
-    "intention": 0.15,
-    "warmth": 0.60,
-    "help": 0.60,
-    "faithful": 0.70,
-    "respect": 0.80,
-    "timing": 0.50,
-    "honesty": 0.50,
-    "form": 0.80,
+    "understood": 0.20,
+    "sense": 0.35,
+    "intention": 0.10,
+    "faithful": 0.30,
+    "warmth": 0.30,
+    "help": 0.30,
+    "respect": 0.30,
+    "timing": 0.30,
+    "honesty": 0.30,
+    "form": 1.00,
 }
 """What a full component is worth, before the persona's own factor."""
 
-MET, UNMET = 0.75, 0.35
-"""Sum of weighted components at which a user feels fully met, and not at all."""
-HURT = 1.2
-"""Weighted injuries that make the deepest hurt."""
+UNMET, MET = 0.05, 0.35
+"""Sum of weighted components at which a user does not feel met at all, and fully: gains saturate there."""
+NOT_MINE = 0.3
+"""Below this understanding a reply counts less and less, whatever else it does: it could have been said to anyone."""
+WOUNDS = {"respect": 0.6, "help": 0.6, "warmth": 0.6, "faithful": 0.6, "honesty": 0.6}
+"""How deep each full injury goes, in [0, 1]."""
+SUSPECT, SURE = 0.2, 0.7
+"""The listener's probability at which the user begins to take a reply amiss, and is sure."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,16 @@ class Appraisal:
     """The reply got the story or the feeling wrong."""
 
 
-def appraise(scenario: Scenario, said: Said, reply: str, truncated: bool, encoder: Encoder, listener: Listener | None) -> Appraisal:
+def appraise(
+    scenario: Scenario, said: Said, reply: str, truncated: bool, encoder: Encoder, listener: Listener | None
+) -> Appraisal:
     """Appraise one reply. Nothing after the last complete sentence earns anything."""
     whole = reply.strip()
-    kept = finished_part(whole) if not truncated else finished_part(whole)
+    kept = finished_part(whole)
     verdict = listener.judge(heard(scenario.emotion, said.words), kept) if listener and kept else None
     parts = [*_of_story(scenario, said, kept, encoder, verdict), *_of_manner(scenario, said, kept, verdict)]
     cost, why = ill_formed(whole, truncated)
-    parts.append(Component("form", round(-cost, 4), why or "reads as a finished reply"))
+    parts.append(Component("form", round(-cost, 4) + 0.0, why or "reads as a finished reply"))
     return weigh(parts, scenario.persona.weights)
 
 
@@ -83,8 +89,8 @@ def _of_story(scenario: Scenario, said: Said, reply: str, encoder: Encoder, verd
     if verdict:
         out.append(Component("sense", round(2 * verdict.sense - 1, 4), _sense_reason(verdict.sense)))
         twisted = verdict.share("wrong_person", "invented", "nonsense", "elsewhere")
-        why = f"I never mentioned {strange}" if cost > 0.3 else "that is not what happened" if twisted > 0.3 else "true to what I told"
-        out.append(Component("faithful", round(-clip(twisted + cost), 4), why))
+        told = "that is not what happened" if twisted > SUSPECT else "true to what I told"
+        out.append(_amiss("faithful", min(1.0, twisted + cost), f"I never mentioned {strange}" if cost > 0.3 else told))
     else:
         out.append(Component("faithful", round(-cost, 4), f"I never mentioned {strange}" if cost else "true to what I told"))
     return out
@@ -92,7 +98,8 @@ def _of_story(scenario: Scenario, said: Said, reply: str, encoder: Encoder, verd
 
 def _of_manner(scenario: Scenario, said: Said, reply: str, verdict: Verdict | None) -> list[Component]:
     value, done = intention(scenario, reply)
-    out = [Component("intention", round(value, 4), f"it {_list(done)}" if done else f"I needed to {scenario.intention.replace('_', ' ')}")]
+    need = f"I needed to {scenario.intention.replace('_', ' ')}"
+    out = [Component("intention", round(value, 4), f"it {_list(done)}" if done else need)]
     if verdict is None:
         return out
     judged = (
@@ -104,19 +111,23 @@ def _of_manner(scenario: Scenario, said: Said, reply: str, verdict: Verdict | No
     )
     for name, kinds, bad, good in judged:
         share = verdict.share(*kinds)
-        out.append(Component(name, round(-share, 4), bad if share > 0.3 else good))
+        out.append(_amiss(name, share, bad if share > SUSPECT else good))
     return out
 
 
+def _amiss(name: str, share: float, why: str) -> Component:
+    """A component that can only cost: 0 up to `SUSPECT`, -1 from `SURE` on."""
+    return Component(name, round(-ramp(share, SUSPECT, SURE), 4) + 0.0, why)
+
+
 def weigh(parts: Sequence[Component], persona: Mapping[str, float]) -> Appraisal:
-    """Add up the components under a persona's weights. Gains saturate at `MET`; injuries do not cancel against them."""
-    gain = sum(WEIGHTS[c.name] * c.value for c in parts if c.value > 0)
-    pains = {c.name: -c.value * WEIGHTS[c.name] * persona.get(c.name, 1.0) for c in parts if c.value < 0}
-    value = gain - sum(pains.values())
-    wounds = sum(pains.get(name, 0.0) for name in ("respect", "help", "warmth", "faithful", "honesty"))
-    wrong = {c.name: c.value for c in parts}
-    misread = min(wrong.get("faithful", 0.0), wrong.get("warmth", 0.0)) < -0.4
-    return Appraisal(tuple(parts), met=ramp(value, UNMET, MET), hurt=clip(wounds / HURT), misread=misread)
+    """Add up the components under a persona's weights."""
+    value = {c.name: c.value for c in parts}
+    total = sum(WEIGHTS[name] * persona.get(name, 1.0) * v for name, v in value.items())
+    met = ramp(total, UNMET, MET) * ramp(value["understood"], 0.0, NOT_MINE)
+    hurt = sum(depth * persona.get(name, 1.0) * -value.get(name, 0.0) for name, depth in WOUNDS.items())
+    misread = min(value.get("faithful", 0.0), value.get("warmth", 0.0)) < -0.4
+    return Appraisal(tuple(parts), met=round(met, 4), hurt=round(clip(hurt), 4), misread=misread)
 
 
 def _sense_reason(sense: float) -> str:

@@ -81,7 +81,10 @@ class AppraisalUser:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         if state.get("fingerprint") != self._fingerprint:
-            raise ValueError(f"checkpoint was made with the user {state.get('fingerprint')}, this one is {self._fingerprint}; use the same user, or start a new run")
+            raise ValueError(
+                f"checkpoint was made with the user {state.get('fingerprint')}, this one is {self._fingerprint}; "
+                "use the same user, or start a new run"
+            )
 
 
 def _notice_repeat(talk: Talk, reply: str, appraisal: Appraisal) -> Appraisal:

@@ -1,8 +1,8 @@
 """The listener: "does this make sense to me, and what is it doing to me?"
 
-A cross-encoder on MiniLM: the user's words are read once, and each reply is read in their light. It ships as a low-rank delta and a head
-(`data/listener.safetensors`, under 1 MB), made by `recipes/listener.py` from replies written for this project; the
-base weights stay where they are. Its hash is part of the user's fingerprint.
+A cross-encoder on MiniLM: the user's words are read once, and each reply is read in their light. It ships as a low-rank
+delta and a head (`data/listener.safetensors`, under 1 MB), made by `recipes/listener.py` from replies written for
+this project; the base weights stay where they are. Its hash is part of the user's fingerprint.
 """
 
 from __future__ import annotations

@@ -17,12 +17,16 @@ from emorl.users.text import FUNCTION_WORDS, copied_share, finished, new_share, 
 _DECOYS = json.loads((Path(__file__).parent / "data" / "decoys.json").read_text(encoding="utf-8"))
 DECOYS: tuple[str, ...] = (*_DECOYS["stock"], *_DECOYS["others"])
 
+CONTRAST = (0.10, 0.28)
+"""Contrast at which nothing, and enough, was understood. Train split: good replies 0.19 at their 1st percentile, 0.34 at
+their 25th; replies to somebody else 0.11 at their 75th percentile, 0.22 at their 95th."""
 LONG, TOO_LONG = 90, 180
 """Words: a reply longer than `LONG` begins to tire, at `TOO_LONG` it is a speech."""
 
 FEELING: dict[Emotion, str] = {
     "grief": "grief griev loss lost miss mourn sad sorrow heavy ache hurt empty pain absence hole raw quiet heart hard",
-    "justified_anger": "angr fury furious unfair wrong insult rage outrag betray sting cheat robbed seeth bitter galling mad hurt raging livid burn scream mock small",
+    "justified_anger": "angr fury furious unfair wrong insult rage outrag betray sting cheat robbed seeth bitter galling mad "
+    "hurt raging livid burn scream mock small",
     "unjust_anger": "angr furious sting hurt betray bitter rage frustrat mad let-down galling sore insult upset",
     "anxiety": "anxious anxi worr nerv afraid fear dread scar uneasy tense frighten churn knot",
     "panic": "panic frighten scar terrif heart breath breathe afraid alarm shak rac",
@@ -35,15 +39,33 @@ FEELING: dict[Emotion, str] = {
 """Stems of words that name the feeling."""
 
 ACTS: dict[str, re.Pattern[str]] = {
-    "ask": re.compile(r"\?|\b(tell me|(like|glad|happy|want) to (hear|listen|know)|if you want to (talk|tell|say))\b", re.I),
+    "ask": re.compile(
+        r"\?|\b(?:tell me|(?:like|glad|happy|want) to (?:hear|listen|know)|if you want to (?:talk|tell|say))\b", re.I
+    ),
     "step": re.compile(
-        r"\b(could|can|would it|try|start|begin|first|next|before|one thing|write|ring|call|ask|tell|put|pick|let|leave|maybe|might|wait|go|take|keep|say|sit|stand|breathe)\b",
+        r"\b(?:could|can|would it|try|start|begin|first|next|before|one thing|write|ring|call|ask|tell|put|pick|let|leave|maybe"
+        r"|might|wait|go|take|keep|say|sit|stand|breathe)\b",
         re.I,
     ),
-    "share": re.compile(r"!|\b(congratulations|wonderful|lovely|brilliant|what a|glad|great|enjoy|delight\w*|love|joy|smil\w*|grin\w*|laugh\w*)\b", re.I),
-    "side": re.compile(r"\b(wrong|unfair|should(n't| not)? have|no right|not (right|okay|fair|on)|owed?|deserv\w*|lie|lied|theft|stole\w*|took|his job|her job|their job|not your|(every|'re) right|right to be|no business|not overreacting|injustice|violation|degrading|on your side|with you|no answer|answer for|makes? sense|fits what)\b", re.I),
-    "turn": re.compile(r"\b(though|but|maybe|perhaps|might|still|also|wonder|what would|could it|mind|only|either|side|from (his|her|their))\b", re.I),
-    "steady": re.compile(r"\b(breath\w*|feet|floor|sit|slow\w*|one thing|first|right now|this minute|safe|here|now|hand|look)\b", re.I),
+    "share": re.compile(
+        r"!|\b(?:congratulations|wonderful|lovely|brilliant|what a|glad|great|enjoy|delight\w*|love|joy|smil\w*|grin\w*"
+        r"|laugh\w*)\b",
+        re.I,
+    ),
+    "side": re.compile(
+        r"\b(?:wrong|unfair|should(?:n't| not)? have|no right|not (?:right|okay|fair|on)|owed?|deserv\w*|lie|lied|theft|stole\w*"
+        r"|took|(?:his|her|their) job|not your|(?:every|'re) right|right to be|no business|not overreacting|injustice|violation"
+        r"|degrading|on your side|with you|no answer|answer for|makes? sense|fits what)\b",
+        re.I,
+    ),
+    "turn": re.compile(
+        r"\b(?:though|but|maybe|perhaps|might|still|also|wonder|what would|could it|mind|only|either|side"
+        r"|from (?:his|her|their))\b",
+        re.I,
+    ),
+    "steady": re.compile(
+        r"\b(?:breath\w*|feet|floor|sit|slow\w*|one thing|first|right now|this minute|safe|here|now|hand|look)\b", re.I
+    ),
     "name": re.compile(r"$^"),
 }
 """How a reply that does each thing tends to be worded. "name" (naming the feeling) is judged by `FEELING`."""
@@ -72,15 +94,16 @@ def ramp(x: float, start: float, end: float) -> float:
 
 
 def understanding(encoder: Encoder, particulars: Sequence[str], reply: str, said: str) -> tuple[float, tuple[str, ...]]:
-    """(value in [0, 1], particulars taken up). Contrastive: how well the reply's sentences fit this user's best two
-    particulars, minus how well the reply fits its nearest decoy; saturates early, and fades as the reply copies."""
+    """(value in [0, 1], particulars taken up). Contrastive: how well the reply fits this user's words and its sentences the
+    best two particulars, minus how well it fits its nearest decoy; saturates early, and fades as the reply copies."""
     parts = sentences(reply)
     if not parts or not particulars:
         return 0.0, ()
     fits = {p: max(encoder.similarity(s, p) for s in parts) for p in particulars}
     best = sorted(fits, key=lambda p: -fits[p])[:2]
-    contrast = sum(fits[p] for p in best) / len(best) - max(encoder.similarity(reply, d) for d in DECOYS)
-    value = ramp(contrast, -0.05, 0.10) * (1.0 - parroting(reply, said))
+    fit = 0.5 * encoder.similarity(reply, said) + 0.5 * sum(fits[p] for p in best) / len(best)
+    contrast = fit - 0.25 * max(encoder.similarity(reply, d) for d in DECOYS)
+    value = ramp(contrast, *CONTRAST) * (1.0 - parroting(reply, said))
     return value, tuple(p for p in best if fits[p] >= 0.35)
 
 
@@ -121,7 +144,10 @@ def ill_formed(reply: str, truncated: bool) -> tuple[float, str]:
 
 _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})\b")
 _NUMBER = re.compile(r"\b\d[\d,.]*\b")
-_FIRST_PERSON_LIFE = re.compile(r"\b(my (name|wife|husband|mother|father|mum|mom|dad|brother|sister|son|daughter|cat|dog|own)|when I was|I (once|lost|used to|remember|had a|grew up))\b")
+_FIRST_PERSON_LIFE = re.compile(
+    r"\b(?:my (?:name|wife|husband|mother|father|mum|mom|dad|brother|sister|son|daughter|cat|dog|own)"
+    r"|when I was|I (?:once|lost|used to|remember|had a|grew up))\b"
+)
 _DAYS = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "christmas", "english"}
 
 

@@ -27,17 +27,17 @@ def lines(file: Path) -> list[dict[str, Any]]:
 
 
 def test_unknown_reward() -> None:
-    with pytest.raises(ValueError, match="no reward is called 'emotion_trajektory'.*There are: .*emotion_trajectory"):
+    with pytest.raises(ValueError, match=r"no reward is called 'emotion_trajektory'.*There are: .*emotion_trajectory"):
         make_kit(rewards={"emotion_trajektory": 1.0})
 
 
 def test_rewards_of_one_name() -> None:
-    with pytest.raises(ValueError, match="two rewards are called 'emotion_trajectory'.*another name"):
+    with pytest.raises(ValueError, match=r"two rewards are called 'emotion_trajectory'.*another name"):
         make_kit(rewards=[emotion_trajectory, EmotionTrajectory(tolerance=5.0)])
 
 
 def test_weights() -> None:
-    with pytest.raises(ValueError, match="final_emotoin.*correct the name"):
+    with pytest.raises(ValueError, match=r"final_emotoin.*correct the name"):
         make_kit(rewards=[final_emotion], reward_weights={"final_emotoin": 1.0})
     with pytest.raises(ValueError, match="given twice"):
         make_kit(rewards={"final_emotion": 1.0}, reward_weights={"final_emotion": 1.0})
@@ -60,7 +60,7 @@ def test_no_rewards_no_scenarios_no_turns() -> None:
 
 def test_scenarios_without_a_path() -> None:
     bare = make_scenario(apt_path=None)
-    with pytest.raises(ValueError, match="test-0.*apt_path"):
+    with pytest.raises(ValueError, match=r"test-0.*apt_path"):
         make_kit([bare], rewards=["emotion_trajectory"])
     with pytest.raises(ValueError, match="user 'scripted/1' needs an apt_path, scenario 'test-0'"):
         make_kit([bare], ScriptedUser(needs_apt_path=True), ["final_emotion"])
@@ -90,7 +90,7 @@ class Fussy:
 
 
 def test_none_within_a_group_is_refused_at_start_where_it_is_declared(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="fussy.*normalize_then_sum"):
+    with pytest.raises(ValueError, match=r"fussy.*normalize_then_sum"):
         make_trainer(make_kit(rewards=[Fussy(declared=True), final_emotion]), tmp_path)
     trainer = make_trainer(
         make_kit(rewards=[Fussy(declared=True), final_emotion]), tmp_path, multi_objective_aggregation="normalize_then_sum"
@@ -135,7 +135,7 @@ def test_a_dataset_that_names_no_scenario(tmp_path: Path) -> None:
     for prompt in ([{"role": "user", "content": "hi"}], mark([{"role": "user", "content": "hi"}], "stranger")):
         kwargs = kit.trainer_kwargs() | {"train_dataset": Dataset.from_list([{"prompt": prompt}])}
         trainer = GRPOTrainer(tiny.path(), args=GRPOConfig(**tiny.grpo_args(tmp_path)), **kwargs)
-        with pytest.raises(ValueError, match="names no known scenario.*trainer_kwargs"):
+        with pytest.raises(ValueError, match=r"names no known scenario.*trainer_kwargs"):
             trainer.train()
 
 
@@ -334,7 +334,7 @@ def test_a_checkpoint_elsewhere(tmp_path: Path) -> None:
     changes = {"save_strategy": "steps", "save_steps": 2}
     make_trainer(make_kit(), tmp_path / "old", **changes).train()
     checkpoint = tmp_path / "old" / "checkpoint-2"
-    with pytest.raises(FileNotFoundError, match="kit.load_checkpoint"):
+    with pytest.raises(FileNotFoundError, match=r"kit.load_checkpoint"):
         make_trainer(make_kit(), tmp_path / "new", max_steps=3).train(resume_from_checkpoint=str(checkpoint))
     kit = make_kit()
     trainer = make_trainer(kit, tmp_path / "new", max_steps=3)

@@ -1,4 +1,4 @@
-"""One process of a two-process run: `torchrun --nproc_per_node 2 -m tests.distributed.rollout_worker OUT STAGE`.
+"""One process of a two-process run: `torchrun --nproc_per_node 2 -m tests.distributed.rollout_worker OUT STAGE MODEL`.
 
 Each process holds one group of four. The user
 of the first walks out after one reply, so process 0 has nothing left to say while process 1 still talks for two turns.
@@ -36,7 +36,7 @@ def deepspeed_config(stage: int) -> dict[str, Any]:
     }
 
 
-def main(out: Path, stage: int) -> None:
+def main(out: Path, stage: int, model: str) -> None:
     # Our own process group, with a short timeout: with use_cpu transformers ignores `ddp_timeout`, and a hang should fail.
     torch.distributed.init_process_group("gloo", timeout=datetime.timedelta(seconds=120))
     rank = torch.distributed.get_rank()
@@ -48,7 +48,7 @@ def main(out: Path, stage: int) -> None:
     user = ScriptedUser(endings={1: "walked_out"}, ends=["test-0"])
     kit = make_kit([make_scenario(0), make_scenario(1)], user, turns=TURNS, turn_tokens=12)
     changes = {"deepspeed": deepspeed_config(stage)} if stage else {}
-    trainer = make_trainer(kit, out, max_steps=2, max_completion_length=160, shuffle_dataset=False, **changes)
+    trainer = make_trainer(kit, out, model=model, max_steps=2, max_completion_length=160, shuffle_dataset=False, **changes)
 
     calls: list[int] = []
     generate = trainer._generate_single_turn
@@ -64,10 +64,10 @@ def main(out: Path, stage: int) -> None:
     (out / f"rank{rank}.json").write_text(json.dumps(seen))
     # A clean end: DeepSpeed may abort in the interpreter's tear-down while the trainer lives.
     torch.distributed.barrier()
-    del trainer, kit, generate
+    del trainer, kit
     gc.collect()
     torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

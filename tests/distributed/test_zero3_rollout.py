@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from emorl.scenario import scenario_seed
+from tests import tiny
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def launch(out: Path, stage: int) -> list[dict[str, Any]]:
     """Two gloo processes; what each of them saw."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command += ["-m", "tests.distributed.rollout_worker", str(out), str(stage)]
+    command += ["-m", "tests.distributed.rollout_worker", str(out), str(stage), tiny.path()]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"DS_ACCELERATOR": "cpu"}, capture_output=True, text=True, timeout=600, check=False
     )
