@@ -222,6 +222,22 @@ def test_rewards_of_others_get_messages_and_async_ones_are_awaited(tmp_path: Pat
     assert line["rewards"] == {"length": 8.0, "slow": line["dialogue"]["turns"][-1]["emotion"]}
 
 
+def test_a_lora_policy_trains_with_a_kl_term(tmp_path: Path) -> None:
+    from peft import LoraConfig
+    from trl import GRPOConfig, GRPOTrainer
+
+    from tests import tiny
+
+    args = GRPOConfig(**tiny.grpo_args(tmp_path, beta=0.1))
+    lora = LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    trainer = GRPOTrainer(tiny.path(), args=args, peft_config=lora, **make_kit().trainer_kwargs())
+    trainer.train()
+    rollouts = lines(tmp_path / "rollouts.jsonl")
+    assert len(rollouts) == 8
+    assert rollouts[0]["dialogue"]["policy"] == tiny.path()
+    assert "kl" in lines(tmp_path / "metrics.jsonl")[0]
+
+
 # --- failures ----------------------------------------------------------------------------------------------------------
 
 

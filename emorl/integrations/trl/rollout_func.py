@@ -103,7 +103,7 @@ class RolloutFunc:
         if scenario_id not in self.scenarios:
             raise ValueError(
                 f"prompt {str(prompt)[:80]!r} names no known scenario ({scenario_id!r}). "
-                "Train on the dataset of EmotionKit.trainer_kwargs(), or mark your prompts with emorl.integrations.trl.mark(prompt, id)."
+                "Train on the dataset of EmotionKit.trainer_kwargs(), or put the id there with emorl.integrations.trl.mark."
             )
         return str(scenario_id)
 
