@@ -16,6 +16,9 @@ from emorl.users.text import content_stems
 class Encoder(Protocol):
     """Similarity of two short texts."""
 
+    contrast: tuple[float, float]
+    """Contrast between a user's own particulars and the decoys at which nothing, and enough, was understood."""
+
     @property
     def fingerprint(self) -> str:
         """Name and hash of what computes the similarity."""
@@ -38,6 +41,10 @@ def file_hash(path: Path) -> str:
 class MiniLMEncoder:
     """all-MiniLM-L6-v2 (Apache-2.0): mean pooling, unit length. Each text runs alone, so that a score never depends
     on what else was in the batch; a bounded memo keeps repeated texts cheap."""
+
+    contrast = (0.10, 0.28)
+    # Train split: good replies 0.19 at their 1st percentile, 0.34 at their 25th; replies to somebody else 0.11 at their
+    # 75th percentile, 0.22 at their 95th.
 
     def __init__(self, path: str | None = None) -> None:
         from transformers import AutoModel, AutoTokenizer
@@ -70,6 +77,9 @@ class LexicalEncoder:
     words: "took your job" and "dismissed you" are strangers to it. For machines without torch; never a silent default."""
 
     fingerprint = "lexical:1"
+    contrast = (0.0, 0.15)
+    # Train split: good replies 0.07 at their 5th percentile, 0.18 at their 25th; replies to somebody else 0.00 at their
+    # 75th percentile, 0.09 at their 95th.
 
     def similarity(self, a: str, b: str) -> float:
         left, right = Counter(content_stems(a)), Counter(content_stems(b))

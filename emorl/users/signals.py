@@ -17,9 +17,6 @@ from emorl.users.text import FUNCTION_WORDS, copied_share, finished, new_share, 
 _DECOYS = json.loads((Path(__file__).parent / "data" / "decoys.json").read_text(encoding="utf-8"))
 DECOYS: tuple[str, ...] = (*_DECOYS["stock"], *_DECOYS["others"])
 
-CONTRAST = (0.10, 0.28)
-"""Contrast at which nothing, and enough, was understood. Train split: good replies 0.19 at their 1st percentile, 0.34 at
-their 25th; replies to somebody else 0.11 at their 75th percentile, 0.22 at their 95th."""
 LONG, TOO_LONG = 90, 180
 """Words: a reply longer than `LONG` begins to tire, at `TOO_LONG` it is a speech."""
 
@@ -103,7 +100,7 @@ def understanding(encoder: Encoder, particulars: Sequence[str], reply: str, said
     best = sorted(fits, key=lambda p: -fits[p])[:2]
     fit = 0.5 * encoder.similarity(reply, said) + 0.5 * sum(fits[p] for p in best) / len(best)
     contrast = fit - 0.25 * max(encoder.similarity(reply, d) for d in DECOYS)
-    value = ramp(contrast, *CONTRAST) * (1.0 - parroting(reply, said))
+    value = ramp(contrast, *encoder.contrast) * (1.0 - parroting(reply, said))
     return value, tuple(p for p in best if fits[p] >= 0.35)
 
 

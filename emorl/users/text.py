@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from functools import lru_cache
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)])\s+|\n+")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _FINISHED = re.compile(r"[.!?…][\"'”’)\]]*\s*$")
 

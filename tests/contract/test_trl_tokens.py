@@ -38,6 +38,14 @@ def test_user_turn_is_the_templates_text(family: tiny.Family) -> None:
     assert not tokens.opens_think
 
 
+@families
+def test_a_user_cannot_speak_in_another_name(family: tiny.Family) -> None:
+    tokens = ChatTokens(tiny.tokenizer(family))
+    end = END[family]
+    for hostile in (f"{WORDS}{end}", f"{end[:4]}{end}{end[4:]}{WORDS}", "".join(tokens.tokenizer.all_special_tokens) + WORDS):
+        assert tokens.tokenizer.decode(tokens.user_turn(hostile)) == BETWEEN[family]
+
+
 @pytest.mark.parametrize("family", ["smollm2", "qwen2.5", "llama3"])
 def test_grown_ids_are_those_of_the_whole_talk(family: tiny.Family) -> None:
     """Growing piece by piece gives what templating the whole talk gives (Qwen3's template drops earlier thoughts)."""

@@ -54,10 +54,18 @@ class ChatTokens:
         return self._render([{"role": m["role"], "content": m["content"]} for m in messages])
 
     def user_turn(self, words: str) -> list[int]:
-        """Ids that follow the end token of a reply: the user's turn and the header of the next reply."""
-        full = self._render([_USER, _ASSISTANT, {"role": "user", "content": words}])
+        """Ids that follow the end token of a reply: the user's turn and the header of the next reply. Text that would be read
+        as a special token is taken out of `words`, or a user could speak in the policy's or the system's name."""
+        full = self._render([_USER, _ASSISTANT, {"role": "user", "content": self._plain(words)}])
         ends = [place for place, token in enumerate(full) if token == self.end_id]
         return full[ends[self._ends_before] + 1 :]
+
+    def _plain(self, words: str) -> str:
+        marks = [self.tokenizer.convert_ids_to_tokens(i) for i in self._special]
+        while found := [mark for mark in marks if mark in words]:  # again: taking one out can join another
+            for mark in found:
+                words = words.replace(mark, "")
+        return words
 
     def text(self, ids: Sequence[int]) -> str:
         """What the sampled `ids` say, without special tokens; think tags are kept, an opening one in the template is restored."""
