@@ -14,6 +14,7 @@ from trl.generation.vllm_generation import VLLMGeneration
 
 from emorl.integrations.trl import _private
 from tests.scripted_trainer import make_kit, make_trainer, spy
+from tests.scripted_user import make_scenario
 
 
 @pytest.fixture
@@ -141,3 +142,17 @@ def test_vllm_on_several_processes_is_asked_for_every_row(tmp_path: Path) -> Non
     assert asked == [3, 3]
     assert vllm.limits == [9, 9]
     assert [len(row.completion) for row in policy.rows] == [3, 0, 3]
+
+
+def test_shuffles_are_replayed(tmp_path: Path) -> None:
+    kit = make_kit([make_scenario(i) for i in range(12)])
+
+    def epochs(skip: int, of: int) -> list[list[str]]:
+        loader = make_trainer(kit, tmp_path).get_train_dataloader()
+        _private.replay_shuffles(loader, skip)
+        return [[row["scenario"] for batch in loader for row in batch] for _ in range(skip, of)]
+
+    whole = epochs(0, 3)
+    assert whole[0] != whole[1]
+    assert epochs(1, 3) == whole[1:]
+    assert epochs(2, 3) == whole[2:]

@@ -7,6 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+from accelerate.data_loader import get_sampler
+from trl.trainer.utils import RepeatSampler
+
 Generated = tuple[list[list[int]], list[list[float]] | None]
 """Sampled ids of each row, and their log-probabilities where the backend gives any."""
 
@@ -80,3 +84,12 @@ def set_reward_weights(trainer: Any, weights: Mapping[str, float]) -> dict[str, 
     for name, weight in weights.items():
         trainer.reward_weights[names.index(name)] = weight
     return dict(zip(names, trainer.reward_weights.tolist(), strict=True))
+
+
+def replay_shuffles(dataloader: Any, epochs: int) -> None:
+    """Bring the order of the data to where `epochs` whole epochs leave it. TRL's sampler draws each epoch's order from its own
+    generator, which no checkpoint holds: a run resumed in its second epoch would meet the order of the first again."""
+    sampler = get_sampler(dataloader)
+    if isinstance(sampler, RepeatSampler) and sampler.shuffle:
+        for _ in range(epochs):
+            torch.randperm(sampler.num_samples, generator=sampler.generator)

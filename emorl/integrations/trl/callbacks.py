@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from emorl.integrations.trl import _private
 from emorl.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ class KitCallback(TrainerCallback):
         self.kit.check_args(args)
         self.folder = RunFolder(self.kit.run_folder or str(args.output_dir), main=state.is_world_process_zero)
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, train_dataloader: Any = None, **_: Any
+    ) -> None:
         self._training = True
-        if state.global_step > 0 and not self.kit.restored:
-            self.kit.load_checkpoint(Path(str(args.output_dir), f"checkpoint-{state.global_step}"))
+        if state.global_step > 0:
+            if not self.kit.restored:
+                self.kit.load_checkpoint(Path(str(args.output_dir), f"checkpoint-{state.global_step}"))
+            _private.replay_shuffles(train_dataloader, int(state.epoch or 0))
         self._folder().begin(state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
