@@ -1,14 +1,16 @@
-"""What the recipes take from a YAML preset and the command line, and what they refuse before anything loads."""
+"""What the recipes take from a YAML preset and the command line, and the parser that reads both."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
+from trl import GRPOConfig, ModelConfig, TrlParser
 
 EMBEDDED = "embedded"
 
@@ -18,9 +20,9 @@ class EmotionArguments:
     """Scenarios, simulated user, rewards and the supervised stage of an emotion recipe."""
 
     scenarios: str = field(default="train", metadata={"help": "a packaged split or a JSON-lines file"})
-    scenario_limit: int = field(default=0, metadata={"help": "use the first N scenarios; 0: all"})
+    scenario_limit: int = field(default=0, metadata={"help": "use N scenarios, spread over the file; 0: all"})
     eval_scenarios: str = field(default="dev", metadata={"help": "held-out scenarios: a packaged split or a file"})
-    eval_limit: int = field(default=0, metadata={"help": "use the first N held-out scenarios; 0: all"})
+    eval_limit: int = field(default=0, metadata={"help": "use N held-out scenarios, spread over the file; 0: all"})
     user: str = field(default="appraisal", metadata={"help": "the simulated user: appraisal"})
     user_backend: str = field(default="minilm", metadata={"help": "of the appraisal user: minilm, or lexical (words only)"})
     rewards: list[str] = field(
@@ -32,37 +34,40 @@ class EmotionArguments:
     think: bool = field(default=False, metadata={"help": "ask for a think block before each reply"})
     system_prompt: str = field(default="", metadata={"help": "instead of the default one"})
     supervised_epochs: float = field(default=0.0, metadata={"help": "epochs on the written replies before GRPO; 0: none"})
-    supervised_replies: int = field(default=5, metadata={"help": "written replies used per scenario, 1-5"})
+    supervised_replies: int = field(default=5, metadata={"help": "written replies used per scenario"})
     supervised_learning_rate: float = field(default=5e-5, metadata={"help": "of the supervised stage"})
-    resume: str = field(default="auto", metadata={"help": "auto: go on from output_dir's last checkpoint; never; or a folder"})
+    resume: str = field(
+        default="auto", metadata={"help": "auto: go on from output_dir's last checkpoint; never; or a checkpoint folder"}
+    )
 
     def __post_init__(self) -> None:
-        self.weights = _weights(self.rewards)
-        if self.turns < 1:
-            raise SystemExit(f"--turns is {self.turns}; give at least 1")
-        if not 1 <= self.supervised_replies <= 5:
-            raise SystemExit(f"--supervised_replies is {self.supervised_replies}; there are 1 to 5 per scenario")
-        if self.supervised_epochs < 0:
-            raise SystemExit(f"--supervised_epochs is {self.supervised_epochs}; give 0 for no supervised stage")
+        self.weights = weights_of(self.rewards)
 
 
-def _weights(rewards: list[str] | Mapping[str, float]) -> dict[str, float]:
-    """Name -> weight from `name=weight` items or from a YAML mapping. Raises `SystemExit` for an unknown or repeated name."""
+CLASSES: tuple[type, ...] = (EmotionArguments, GRPOConfig, ModelConfig)
+Options = tuple[EmotionArguments, Any, Any]
+"""Ours, the `GRPOConfig` and the `ModelConfig`."""
+
+
+def weights_of(rewards: str | Iterable[str] | Mapping[str, Any]) -> dict[str, float]:
+    """Name -> weight from `name=weight` items or from a YAML mapping. Raises `ValueError` for an unknown or repeated name."""
     from emorl.rewards import registry
 
-    items = rewards.items() if isinstance(rewards, Mapping) else [_split(item) for item in rewards]
+    if isinstance(rewards, str):
+        rewards = rewards.split()
+    pairs = list(rewards.items()) if isinstance(rewards, Mapping) else [_split(item) for item in rewards]
     weights: dict[str, float] = {}
-    for name, weight in items:
+    for name, weight in pairs:
         if name not in registry:
-            raise SystemExit(f"--rewards: {name!r} is no reward; there are: {', '.join(sorted(registry))}")
+            raise ValueError(f"--rewards: {name!r} is no reward; there are: {', '.join(sorted(registry))}")
         if name in weights:
-            raise SystemExit(f"--rewards: {name!r} is given twice; give each reward once")
+            raise ValueError(f"--rewards: {name!r} is given twice; give each reward once")
         try:
             weights[name] = float(weight)
         except (TypeError, ValueError):
-            raise SystemExit(f"--rewards: the weight of {name!r} is {weight!r}; give a number") from None
+            raise ValueError(f"--rewards: the weight of {name!r} is {weight!r}; give a number") from None
     if not weights:
-        raise SystemExit("--rewards is empty; give at least one, such as emotion_trajectory=1.0")
+        raise ValueError("--rewards is empty; give at least one, such as emotion_trajectory=1.0")
     return weights
 
 
@@ -71,39 +76,40 @@ def _split(item: str) -> tuple[str, str]:
     return name, weight or "1.0"
 
 
-def check(emotion: EmotionArguments, args: Any) -> None:
-    """Refuse what cannot work, before a model loads: raises `SystemExit` naming the option and the remedy."""
-    if emotion.think and "think_format" not in emotion.weights and "emotion_tracking" not in emotion.weights:
-        raise SystemExit("--think is on, but no reward reads the thoughts: add think_format or emotion_tracking to --rewards")
-    if "emotion_tracking" in emotion.weights and not emotion.think:
-        raise SystemExit("reward 'emotion_tracking' reads the think block: add --think true, or drop the reward")
-    tokens = emotion.turn_tokens or args.max_completion_length // emotion.turns
-    if tokens * emotion.turns > args.max_completion_length:
-        raise SystemExit(
-            f"--turns {emotion.turns} of --turn_tokens {tokens} need {tokens * emotion.turns} tokens, but "
-            f"--max_completion_length is {args.max_completion_length} for the whole dialogue, the user's words included: raise it, or lower the others"
-        )
-    if args.load_best_model_at_end and not emotion.eval_scenarios:
-        raise SystemExit("--load_best_model_at_end needs held-out scenarios: give --eval_scenarios dev")
-    for option, value in (("--scenarios", emotion.scenarios), ("--eval_scenarios", emotion.eval_scenarios)):
-        if value and value not in ("train", "dev") and not Path(value).is_file():
-            raise SystemExit(f"{option} {value}: neither a packaged split (train, dev) nor a file")
+def parse(argv: list[str], ours: Mapping[str, Any]) -> Options:
+    """Options from the machine, the recipe (`ours`), the preset and the command line, the later ones winning.
+    Raises `ValueError` with option and remedy for what cannot be."""
+    if "--config" in argv[:-1]:
+        check_preset(Path(argv[argv.index("--config") + 1]))
+    parser = TrlParser(CLASSES)
+    parser.set_defaults_with_config(**machine_defaults(), **ours)
+    emotion, args, model = parser.parse_args_and_config(argv)
+    return emotion, args, model
+
+
+def check_preset(path: Path) -> None:
+    """Refuse a preset that is not there, is no mapping, or has a key that no option reads."""
+    if not path.is_file():
+        raise ValueError(f"--config {path}: there is no such file; the presets are in recipes/presets")
+    preset = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(preset, Mapping):
+        raise ValueError(f"--config {path}: holds no mapping; write one `option: value` on each line")
+    known = {option.name for kind in CLASSES for option in fields(kind) if option.init} | {"env"}
+    for key in preset:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            meant = f"did you mean {near[0]!r}?" if near else "take it out; --help lists the options"
+            raise ValueError(f"--config {path}: no option is called {key!r}; {meant}")
 
 
 def machine_defaults() -> dict[str, Any]:
-    """Option defaults that depend on the machine: CPU or GPU, and the faster of bf16 and fp32."""
+    """Option defaults that depend on the machine: CPU or GPU, and bf16 only where the hardware multiplies it."""
     cpu = not torch.cuda.is_available()
-    return {"use_cpu": cpu, "bf16": not cpu or bf16_is_faster()}
+    return {"use_cpu": cpu, "bf16": not cpu or cpu_has_bf16()}
 
 
-def bf16_is_faster() -> bool:
-    """Whether this CPU multiplies bfloat16 faster than float32. Without hardware support it is many times slower."""
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        a, b = torch.ones(256, 576, dtype=dtype), torch.ones(576, 576, dtype=dtype)
-        torch.mm(a, b)
-        start = time.perf_counter()
-        for _ in range(5):
-            torch.mm(a, b)
-        seconds[dtype] = time.perf_counter() - start
-    return seconds[torch.bfloat16] < seconds[torch.float32]
+def cpu_has_bf16() -> bool:
+    """Whether this CPU has bfloat16 instructions; without them bf16 is many times slower than fp32. Asked, not measured:
+    all processes of a run, and a resumed run, must come to the same answer on a busy machine too."""
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch < 2.11 lacks it
+    return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))

@@ -5,47 +5,94 @@ Untouched, SmolLM2-135M-Instruct is mostly incoherent in emotional talk, and a g
 
 from __future__ import annotations
 
-import os
+import gc
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from arguments import EmotionArguments
 from datasets import Dataset
-from progress import ProgressLines
+from progress import ProgressLines, quiet, say
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from emorl.scenarios import ScenarioSet, replies
 
+SETTINGS = "supervised.json"
+"""Written last: what the stage in this folder was made with."""
 
-def examples(scenarios: ScenarioSet, system_prompt: str | None, per_scenario: int) -> Dataset:
-    """Prompt and completion for each written reply of the train split to one of `scenarios`."""
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the stage teaches, and how."""
+
+    rows: list[dict[str, Any]]
+    """Prompt, completion and arguments of the chat template."""
+    epochs: float
+    learning_rate: float
+
+
+def lesson(emotion: EmotionArguments, scenarios: ScenarioSet, system_prompt: str) -> Lesson | None:
+    """The written replies to `scenarios`; `None` where the options want no supervised stage."""
+    if not emotion.supervised_epochs:
+        return None
     written = replies("train")
-    rows = [
-        {"prompt": row["prompt"], "completion": [{"role": "assistant", "content": reply}]}
-        for scenario, row in zip(scenarios, scenarios.rows(system_prompt), strict=True)
-        for reply in written.get(scenario.id, ())[:per_scenario]
-    ]
+    rows = []
+    for scenario, row in zip(scenarios, scenarios.rows(system_prompt), strict=True):
+        # Taught along with the reply, or the stage would unlearn thinking; in the form that `emotion_tracking` reads.
+        thought = f"<think>\nfeels: {scenario.emotion.replace('_', ' ')} 1.0\n</think>\n" if emotion.think else ""
+        for reply in written.get(scenario.id, ())[: emotion.supervised_replies]:
+            completion = [{"role": "assistant", "content": thought + reply}]
+            template = {"enable_thinking": emotion.think}
+            rows.append({"prompt": row["prompt"], "completion": completion, "chat_template_kwargs": template})
     if not rows:
-        raise SystemExit("the supervised stage has no written replies for these scenarios: set --supervised_epochs 0")
-    return Dataset.from_list(rows)
+        raise ValueError("--supervised_epochs: there are no written replies to these scenarios; set it to 0")
+    return Lesson(rows, emotion.supervised_epochs, emotion.supervised_learning_rate)
 
 
-def supervise(model: str, data: Dataset, out: Path, *, epochs: float, learning_rate: float, args: Any) -> str:
+def supervise(model: str, taught: Lesson, out: Path, args: Any, *, again: bool = False) -> str:
     """Fine-tune `model` on the replies (all weights, loss on the reply only) and save it in `out`; returns the folder.
-    A finished stage is not repeated. `args` is the GRPO configuration, for its seed and precision."""
-    if (out / "config.json").exists():
-        print(f"supervised stage: taken from {out}", flush=True)
+
+    A stage that is finished with the same settings is taken as it is, unless `again`. `args` is the GRPO configuration,
+    for its seed and precision.
+    """
+    digest = hashlib.sha256(json.dumps(asdict(taught)).encode()).hexdigest()
+    settings = {"model": model, "epochs": taught.epochs, "replies": len(taught.rows), "seed": args.seed, "lesson": digest}
+    done = out / SETTINGS
+    if not again and done.is_file() and json.loads(done.read_text(encoding="utf-8")) == settings:
+        say(f"supervised stage: taken from {out}")
         return str(out)
-    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
-        raise SystemExit(
-            "the supervised stage does not run under DeepSpeed: run it on one process first, then give its folder as "
-            "--model_name_or_path"
-        )
-    print(f"supervised stage: {len(data)} written replies, {epochs:g} epochs", flush=True)
-    config = SFTConfig(
+    say(f"supervised stage: {len(taught.rows)} written replies, {taught.epochs:g} epochs")
+    if args.process_index == 0:
+        done.unlink(missing_ok=True)  # else an interrupted repetition would pass for the finished one before it
+    trainer = SFTTrainer(
+        AutoModelForCausalLM.from_pretrained(model, dtype="float32"),
+        args=_config(out, taught, args),
+        train_dataset=Dataset.from_list(taught.rows),
+        processing_class=AutoTokenizer.from_pretrained(model),
+        callbacks=[ProgressLines("supervised", ("loss",))],
+    )
+    quiet(trainer)
+    trainer.train()
+    trainer.save_model(str(out))
+    if trainer.is_world_process_zero():
+        done.write_text(json.dumps(settings), encoding="utf-8")
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.free_memory()
+    del trainer
+    gc.collect()
+    torch.cuda.empty_cache()
+    return str(out)
+
+
+def _config(out: Path, taught: Lesson, args: Any) -> SFTConfig:
+    return SFTConfig(
         output_dir=str(out),
-        num_train_epochs=epochs,
-        learning_rate=learning_rate,
+        num_train_epochs=taught.epochs,
+        learning_rate=taught.learning_rate,
         warmup_steps=3,
         per_device_train_batch_size=4,
         use_cpu=args.use_cpu,
@@ -57,13 +104,3 @@ def supervise(model: str, data: Dataset, out: Path, *, epochs: float, learning_r
         report_to="none",
         disable_tqdm=True,
     )
-    trainer = SFTTrainer(
-        AutoModelForCausalLM.from_pretrained(model, dtype="float32"),
-        args=config,
-        train_dataset=data,
-        processing_class=AutoTokenizer.from_pretrained(model),
-        callbacks=[ProgressLines("supervised", ("loss",))],
-    )
-    trainer.train()
-    trainer.save_model(str(out))
-    return str(out)
