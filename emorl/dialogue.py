@@ -37,7 +37,7 @@ class Turn:
     change: float
     """The raw change of emotion, before clipping to 0-100."""
     words: str = ""
-    """What the user said next; empty where the talk ended here and for a failed turn."""
+    """What the user said then, last words included; empty where nobody answered any more."""
     think: str = ""
     """The policy's private thoughts; the user never sees them."""
     components: tuple[Component, ...] = ()

@@ -102,7 +102,7 @@ class Difficulty:
     patience: float
     """1: stays through bad replies; 0: leaves at the first."""
     openness: float
-    """1: opens up at once; 0: only after repeated understanding."""
+    """1: opens up to a reply that half meets them; 0: only to one that meets them well."""
     resistance: float
     """1: a good reply moves the emotion little; 0: fully."""
 

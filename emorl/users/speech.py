@@ -20,8 +20,6 @@ class Talk:
     turn: int = 0
     opened: int = 0
     """Disclosures made so far."""
-    trust: float = 0.0
-    """Grows with being met, falls with injury; opens the user up."""
     strain: float = 0.0
     """Grows with being unmet and with injury; at 1 the user leaves."""
     spoken: tuple[str, ...] = ()
@@ -46,24 +44,20 @@ def _known(talk: Talk, told: list[str]) -> str:
 def answer(talk: Talk, appraisal: Appraisal) -> tuple[str, Talk, Ending | None]:
     """(words, the talk after them, whether the user ends it). Pure: the same talk and appraisal give the same words."""
     scenario, hard = talk.scenario, talk.scenario.difficulty
-    trust = max(0.0, talk.trust + appraisal.met - appraisal.hurt)
     tolerance = 0.9 + 1.6 * hard.patience
     strain = max(0.0, talk.strain + (0.9 * appraisal.hurt + 0.35 * (1 - appraisal.met) - 0.3 * appraisal.met) / tolerance)
-    after = replace(talk, trust=trust, strain=strain)
+    after = replace(talk, strain=strain)
     if strain >= 1.0:
         return _say(after, "leave", "walked_out")
     if appraisal.hurt >= 0.4:
         return _say(after, "hurt")
     if appraisal.misread and appraisal.met < 0.6:
         return _say(after, "correct")
-    if appraisal.met >= 0.6:
+    if appraisal.met >= 0.5 + 0.3 * (1 - hard.openness):
         enough = 1 + round(2 * hard.resistance)
         if talk.opened >= min(enough, len(scenario.disclosures)):
             return _say(after, "thanks", "satisfied")
-        if trust >= 0.5 + 0.4 * (1 - hard.openness):
-            opened = replace(after, opened=talk.opened + 1)
-            return scenario.disclosures[talk.opened].text, opened, None
-        return _say(after, "repeat")
+        return scenario.disclosures[talk.opened].text, replace(after, opened=talk.opened + 1), None
     return _say(after, "repeat" if strain < 0.5 else "withdraw")
 
 
