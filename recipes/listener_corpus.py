@@ -13,7 +13,7 @@ from typing import Any
 from emorl.records import read_jsonl
 from emorl.scenario import Scenario
 from emorl.users.listener import heard
-from emorl.users.text import FUNCTION_WORDS, finished_part, sentences, words
+from emorl.users.text import FUNCTION_WORDS, sentences, words
 
 DATA = Path(__file__).parent.parent / "emorl" / "scenarios" / "data"
 EXTRA = Path(__file__).parent / "listener_data"
@@ -50,7 +50,6 @@ GENERIC = (
 )
 """Kind, and meant for anybody."""
 MEANT_FOR_ANYBODY = 0.25
-MUDDLED = 0.1
 
 
 @dataclass(frozen=True)
@@ -91,16 +90,11 @@ def second_turns(scenarios: dict[str, Scenario]) -> Iterator[Example]:
 
 
 def samples(scenarios: dict[str, Scenario]) -> Iterator[Example]:
-    """Replies of small policies. `graded_*.jsonl`: to train scenarios, graded by readers who saw neither scores nor code;
-    `muddled_*.jsonl`: to the further situations, ungraded (readers gave such replies 0.14 on average)."""
+    """Replies of a small policy, graded by readers who saw neither scores nor code."""
     for path in sorted(EXTRA.glob("graded_*.jsonl")):
         for row in _rows(path):
             if scenario := scenarios.get(row["id"]):
                 yield Example(heard(scenario.emotion, scenario.opening), row["reply"], row["grade"], "")
-    for path in sorted(EXTRA.glob("muddled_*.jsonl")):
-        for row in _rows(path):
-            if reply := finished_part(row["reply"]):
-                yield Example(heard(row["emotion"], row["opening"]), reply, MUDDLED, "nonsense")
 
 
 def situations() -> Iterator[Example]:

@@ -22,21 +22,21 @@ TABLES = "tables:1"
 
 WEIGHTS: Mapping[str, float] = {
     "understood": 0.20,
-    "sense": 0.35,
+    "sense": 0.70,
     "intention": 0.10,
-    "faithful": 0.30,
-    "warmth": 0.30,
-    "help": 0.30,
-    "respect": 0.30,
-    "timing": 0.30,
-    "honesty": 0.30,
+    "faithful": 0.40,
+    "warmth": 0.40,
+    "help": 0.40,
+    "respect": 0.40,
+    "timing": 0.40,
+    "honesty": 0.40,
     "form": 1.00,
 }
 """What a full component is worth, before the persona's own factor."""
 
-UNMET, MET = 0.05, 0.35
+UNMET, MET = 0.15, 0.30
 """Sum of weighted components at which a user does not feel met at all, and fully: gains saturate there."""
-NOT_MINE = 0.3
+NOT_MINE = 0.4
 """Below this understanding a reply counts less and less, whatever else it does: it could have been said to anyone."""
 WOUNDS = {"respect": 0.6, "help": 0.6, "warmth": 0.6, "faithful": 0.6, "honesty": 0.6}
 """How deep each full injury goes, in [0, 1]."""
@@ -87,7 +87,7 @@ def _of_story(scenario: Scenario, said: Said, reply: str, encoder: Encoder, verd
     out = [Component("understood", round(value, 4), "only hands my own words back" if copied > 0.5 else why)]
     cost, strange = invented(reply, said.known)
     if verdict:
-        out.append(Component("sense", round(2 * verdict.sense - 1, 4), _sense_reason(verdict.sense)))
+        out.append(Component("sense", round(verdict.sense, 4), _sense_reason(verdict.sense)))
         twisted = verdict.share("wrong_person", "invented", "nonsense", "elsewhere")
         told = "that is not what happened" if twisted > SUSPECT else "true to what I told"
         out.append(_amiss("faithful", min(1.0, twisted + cost), f"I never mentioned {strange}" if cost > 0.3 else told))
