@@ -66,10 +66,11 @@ def _controls(selections: Sequence[Selection]) -> Markup:
 def _emotions(selections: Sequence[Selection]) -> list[Markup]:
     # How many there are in all depends on the phase: the script picks the right one of these counts.
     names = sorted({s.rollout.dialogue.scenario.emotion for selection in selections for s in selection.talks})
-    options = [tag("option", "all", value="", **{f"data_{s.phase}": s.counts.total() for s in selections})]
-    for name in names:
-        options.append(tag("option", talk.plain(name), value=name, **{f"data_{s.phase}": s.counts[name] for s in selections}))
-    return options
+    everyone = tag("option", "all", value="", **{f"data_{s.phase}": s.counts.total() for s in selections})
+    each = [
+        tag("option", talk.plain(name), value=name, **{f"data_{s.phase}": s.counts[name] for s in selections}) for name in names
+    ]
+    return [everyone, *each]
 
 
 def _phases(selections: Sequence[Selection]) -> Markup:
