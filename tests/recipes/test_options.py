@@ -51,7 +51,7 @@ def test_rlver_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_command_line_wins_over_the_preset_and_the_preset_over_defaults() -> None:
     preset = ["--config", str(RECIPES / "presets" / "demo.yaml")]
     emotion, args, model = parse(preset)
-    assert (args.max_steps, emotion.turn_tokens, model.model_name_or_path) == (12, 44, "embedded")
+    assert (args.max_steps, emotion.turn_tokens, model.model_name_or_path) == (12, 40, "embedded")
     assert args.metric_for_best_model == "eval_reward" and args.greater_is_better
     line = flags(max_steps=3, rewards=["final_emotion=0.5", "emotion_trajectory"], output_dir="elsewhere", lora_r=4)
     emotion, args, model = parse([*preset, *line])
