@@ -55,7 +55,7 @@ def test_the_command_line_wins_over_the_preset_and_the_preset_over_defaults() ->
     assert args.metric_for_best_model == "eval_reward" and args.greater_is_better
     line = flags(max_steps=3, rewards=["final_emotion=0.5", "emotion_trajectory"], output_dir="elsewhere", lora_r=4)
     emotion, args, model = parse([*preset, *line])
-    assert (args.max_steps, emotion.turn_tokens, model.lora_r, args.output_dir) == (3, 44, 4, "elsewhere")
+    assert (args.max_steps, emotion.turn_tokens, model.lora_r, args.output_dir) == (3, 40, 4, "elsewhere")
     assert emotion.weights == {"final_emotion": 0.5, "emotion_trajectory": 1.0}
 
 
