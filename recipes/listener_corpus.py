@@ -93,10 +93,9 @@ def samples(scenarios: dict[str, Scenario]) -> Iterator[Example]:
     """Replies of a small policy to train scenarios and to further situations, graded by blind readers on a 0-1 scale."""
     for path in sorted(EXTRA.glob("graded_*.jsonl")):
         for row in _rows(path):
-            scenario = scenarios.get(row.get("id", ""))
-            if scenario:
-                yield Example(heard(scenario.emotion, scenario.opening), row["reply"], row["grade"], "")
-            elif "opening" in row:
+            if scenario := scenarios.get(row.get("id", "")):
+                row |= {"emotion": scenario.emotion, "opening": scenario.opening}
+            if "opening" in row:
                 yield Example(heard(row["emotion"], row["opening"]), row["reply"], row["grade"], "")
 
 

@@ -34,6 +34,7 @@ FEELING: dict[Emotion, str] = {
     "joy": "glad happy joy proud delight wonderful lovely thrill brilliant great laugh smile grin congratul love marvel glow",
 }
 """Stems of words that name the feeling."""
+_FEELING_STEMS = {emotion: frozenset(stem(w) for w in names.split()) for emotion, names in FEELING.items()}
 
 ACTS: dict[str, re.Pattern[str]] = {
     "ask": re.compile(
@@ -63,9 +64,8 @@ ACTS: dict[str, re.Pattern[str]] = {
     "steady": re.compile(
         r"\b(?:breath\w*|feet|floor|sit|slow\w*|one thing|first|right now|this minute|safe|here|now|hand|look)\b", re.I
     ),
-    "name": re.compile(r"$^"),
 }
-"""How a reply that does each thing tends to be worded. "name" (naming the feeling) is judged by `FEELING`."""
+"""How a reply that does each thing tends to be worded. One more act, "name" (naming the feeling), is judged by `FEELING`."""
 
 WANTS: dict[Intention, tuple[str, ...]] = {
     "be_heard": ("name", "ask"),
@@ -110,9 +110,9 @@ def parroting(reply: str, said: str) -> float:
 
 
 def acts(emotion: Emotion, reply: str) -> frozenset[str]:
-    """What the reply does: the keys of `ACTS` that it shows."""
+    """What the reply does: the keys of `ACTS` that it shows, and "name"."""
     done = {name for name, pattern in ACTS.items() if pattern.search(reply)}
-    feelings = {stem(w) for w in FEELING[emotion].split()}
+    feelings = _FEELING_STEMS[emotion]
     if any(stem(w) in feelings or any(len(f) > 4 and w.startswith(f) for f in feelings) for w in words(reply)):
         done.add("name")
     return frozenset(done)
