@@ -1,6 +1,6 @@
 """The first adversary: single-turn GRPO against the simulated user with nothing but TRL.
 
-    python benchmarks/adversary.py --start runs/demo/supervised --out runs/adversary --steps 80
+    python benchmarks/adversary.py --start runs/start --out runs/adversary --steps 80
 
 A rising reward proves nothing here. Sample held-out replies of both policies with `benchmarks/samples.py` and have someone
 who sees neither scores nor sources read them in pairs.
@@ -37,7 +37,7 @@ args = GRPOConfig(
     learning_rate=2e-5,
     lr_scheduler_type="constant",
     beta=0.0,  # nothing holds it near its start: this is an attack
-    temperature=0.9,
+    temperature=0.7,
     logging_steps=1,
     save_strategy="steps",
     save_steps=20,

@@ -34,6 +34,7 @@ class EmotionArguments:
     think: bool = field(default=False, metadata={"help": "ask for a think block before each reply"})
     system_prompt: str = field(default="", metadata={"help": "instead of the default one"})
     supervised_epochs: float = field(default=0.0, metadata={"help": "epochs on the written replies before GRPO; 0: none"})
+    supervised_kind: str = field(default="good", metadata={"help": "written replies to learn: good, or plain (small models)"})
     supervised_replies: int = field(default=5, metadata={"help": "written replies used per scenario"})
     supervised_learning_rate: float = field(default=5e-5, metadata={"help": "of the supervised stage"})
     resume: str = field(

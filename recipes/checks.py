@@ -45,6 +45,8 @@ def _values(emotion: EmotionArguments) -> None:
         raise ValueError(f"--user {emotion.user}: there is no such user; there is: appraisal")
     if emotion.user_backend not in ("minilm", "lexical"):
         raise ValueError(f"--user_backend {emotion.user_backend}: there is no such backend; use minilm or lexical")
+    if emotion.supervised_kind not in ("good", "plain"):
+        raise ValueError(f"--supervised_kind {emotion.supervised_kind}: there are no such replies; use good or plain")
     for option in ("scenarios", "eval_scenarios"):
         value = getattr(emotion, option)
         if (value or option == "scenarios") and value not in SPLITS and not Path(value).is_file():

@@ -39,7 +39,7 @@ def lesson(emotion: EmotionArguments, scenarios: ScenarioSet, system_prompt: str
     """The written replies to `scenarios`; `None` where the options want no supervised stage."""
     if not emotion.supervised_epochs:
         return None
-    written = replies("train")
+    written = replies("train", emotion.supervised_kind)
     rows = []
     for scenario, row in zip(scenarios, scenarios.rows(system_prompt), strict=True):
         # Taught along with the reply, or the stage would unlearn thinking; in the form that `emotion_tracking` reads.

@@ -84,21 +84,25 @@ def load(split_or_path: str | Path) -> ScenarioSet:
     return ScenarioSet(scenarios)
 
 
-def replies(split: str) -> Mapping[str, tuple[str, ...]]:
-    """The hand-written good replies of a packaged split: scenario id -> replies, the first the plainest."""
+def replies(split: str, kind: str = "good") -> Mapping[str, tuple[str, ...]]:
+    """The hand-written replies of a packaged split: scenario id -> replies.
+
+    `kind`: "good", two or three sentences as a thoughtful person would write them, or "plain", short and simple, for
+    models that can manage no more.
+    """
     path = DATA / f"replies_{split}.jsonl"
     if not path.is_file():
         known = ", ".join(sorted(p.stem.removeprefix("replies_") for p in DATA.glob("replies_*.jsonl")))
         raise FileNotFoundError(f"no packaged replies for split {split!r}; there are: {known}")
-    return dict(_read_replies(path))
+    return dict(_read_replies(path, kind))
 
 
-def _read_replies(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _read_replies(path: Path, kind: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     for where, line in text_lines(path):
         row = loads(line, where=where)
-        if not row.get("good"):
-            raise RecordError("is missing or empty", where=where, field="good", remedy="Give at least one good reply.")
-        yield row["id"], tuple(row["good"])
+        if not row.get(kind):
+            raise RecordError("is missing or empty", where=where, field=kind, remedy=f"Give at least one {kind} reply.")
+        yield row["id"], tuple(row[kind])
 
 
 def _path(split_or_path: str | Path) -> Path:

@@ -82,6 +82,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no such file": ({"scenarios": "nowhere.jsonl"}, r"--scenarios nowhere.jsonl: neither a packaged split \(train, dev\) nor a"),
     "no such user": ({"user": "sentient"}, r"--user sentient: there is no such user; there is: appraisal"),
     "no such backend": ({"user_backend": "bert"}, r"--user_backend bert: .* use minilm or lexical"),
+    "no such replies": ({"supervised_kind": "short"}, r"--supervised_kind short: .* use good or plain"),
     "no held-out": ({"eval_strategy": "steps", "eval_steps": 1, "eval_scenarios": ""}, r"give --eval_scenarios dev, or"),
     "in training too": ({"eval_strategy": "steps", "eval_steps": 1, "eval_scenarios": "train"}, r"scenario id .* is there twice"),
     "best by loss": (

@@ -67,7 +67,7 @@ def test_the_packaged_splits_are_sound_and_share_nothing() -> None:
     for field in ("id", "opening", "situation"):
         assert len({getattr(s, field) for s in everyone}) == len(everyone)
     assert all(s.apt_path for s in everyone)
-    assert set(replies("train")) == set(splits["train"].ids)
+    assert set(replies("train")) == set(replies("train", "plain")) == set(splits["train"].ids)
 
 
 def test_replies_are_read_by_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +75,8 @@ def test_replies_are_read_by_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     file = tmp_path / "replies_train.jsonl"
     file.write_text('{"id": "a", "good": ["One.", "Two."], "note": "x"}\n{"id": "b", "good": ["Three."]}\n')
     assert replies("train") == {"a": ("One.", "Two."), "b": ("Three.",)}
+    with pytest.raises(RecordError, match=r"line 1: field 'plain': is missing or empty"):
+        replies("train", "plain")
     file.write_text('{"id": "a", "good": []}\n')
     with pytest.raises(RecordError, match=r"replies_train.jsonl, line 1: field 'good': is missing or empty"):
         replies("train")
