@@ -17,7 +17,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--model", required=True)
 parser.add_argument("--split", default="dev")
 parser.add_argument("--n", type=int, default=8)
-parser.add_argument("--temperature", type=float, default=0.7)
+parser.add_argument("--temperature", type=float, default=0.9)
 parser.add_argument("--max_new_tokens", type=int, default=72)
 parser.add_argument("--seed", type=int, default=1)
 parser.add_argument("--out", required=True)

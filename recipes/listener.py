@@ -3,7 +3,8 @@
 On two cores: `torchrun --standalone --nproc_per_node 2 recipes/listener.py` with OMP_NUM_THREADS=1.
 
 Loss per example: binary cross-entropy of `sense` against the reply's grade, cross-entropy of the kind, and, inside each
-group of replies to the same words, a logistic loss on pairs whose grades differ.
+group of replies to the same words, a logistic loss on every pair whose grades differ, with a margin and a weight in
+proportion to the difference.
 """
 
 from __future__ import annotations
@@ -18,30 +19,21 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from listener_batches import batches
 from listener_corpus import Example, corpus
-from safetensors.torch import save_file
+from lowrank import adapt, load, save
 from torch.nn import functional as F
 
 from emorl import embedded
 from emorl.users.listener import DELTA, KINDS, build, features, listen
 
-
-class LowRank(torch.nn.Module):
-    """A frozen linear layer plus a trainable product of rank `rank`."""
-
-    def __init__(self, layer: torch.nn.Linear, rank: int) -> None:
-        super().__init__()
-        self.layer = layer.requires_grad_(False)
-        self.down = torch.nn.Parameter(torch.randn(rank, layer.in_features) / layer.in_features**0.5)
-        self.up = torch.nn.Parameter(torch.zeros(layer.out_features, rank))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x) + F.linear(F.linear(x, self.down), self.up)  # type: ignore[no-any-return]
+MARGIN = 6.0
+"""Logits of `sense` asked between the best and the worst grade."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The training settings; the packaged delta was made with the defaults."""
+    """The training settings; `docs/LOG.md` has those of the packaged delta."""
 
     out: Path
     epochs: int
@@ -49,38 +41,8 @@ class Settings:
     lr: float
     seed: int
     batch: int
-
-
-def adapt(model: Any, rank: int) -> dict[str, LowRank]:
-    """Put a `LowRank` in place of every linear layer of the encoder; name -> layer."""
-    model.requires_grad_(False)
-    adapted: dict[str, LowRank] = {}
-    for name, module in list(model.named_modules()):
-        if isinstance(module, torch.nn.Linear) and name.startswith("encoder."):
-            parent = model.get_submodule(name.rsplit(".", 1)[0])
-            adapted[name] = LowRank(module, rank)
-            setattr(parent, name.rsplit(".", 1)[1], adapted[name])
-    return adapted
-
-
-def batches(examples: list[Example], size: int, rng: random.Random) -> list[list[Example]]:
-    """Every bad and fair example once, in batches of replies to the same words; each batch has two good replies as well,
-    so that the pairs' loss has something to compare with."""
-    by_words: dict[str, list[Example]] = {}
-    for example in examples:
-        by_words.setdefault(example.said, []).append(example)
-    out = []
-    for members in by_words.values():
-        good = [e for e in members if e.grade > 0.9]
-        rest = [e for e in members if e.grade <= 0.9]
-        rng.shuffle(good)
-        rng.shuffle(rest)
-        count = max(1, round(len(rest) / (size - 2)))
-        for i in range(count):
-            best = [good[(2 * i + j) % len(good)] for j in range(min(2, len(good)))]
-            out.append(rest[i::count] + best)
-    rng.shuffle(out)
-    return out
+    init: Path | None
+    share: float
 
 
 def average(parameters: list[Any]) -> None:
@@ -102,11 +64,12 @@ def loss_of(out: torch.Tensor, batch: list[Example]) -> torch.Tensor:
     """The three losses of the module's docstring, summed."""
     grade = torch.tensor([e.grade for e in batch])
     kind = torch.tensor([KINDS.index(e.kind) if e.kind else -100 for e in batch])
-    pairs = grade[:, None] - grade[None, :] > 0.2
+    better = (grade[:, None] - grade[None, :]).clamp(min=0.0)
     difference = out[:, None, 0] - out[None, :, 0]
-    pair_loss = F.softplus(2.0 - difference)[pairs].mean() if pairs.any() else out.sum() * 0
-    kind_loss = F.cross_entropy(out[:, 1:], kind, ignore_index=-100)
-    return F.binary_cross_entropy_with_logits(out[:, 0], grade) + 0.5 * kind_loss + 0.5 * pair_loss
+    pair_loss = (better * F.softplus(MARGIN * better - difference)).sum() / better.sum().clamp(min=0.01)
+    known = kind >= 0
+    kind_loss = F.cross_entropy(out[known, 1:], kind[known]) if known.any() else out.sum() * 0
+    return F.binary_cross_entropy_with_logits(out[:, 0], grade) + 0.5 * kind_loss + pair_loss
 
 
 def train(settings: Settings, examples: list[Example]) -> None:
@@ -115,16 +78,18 @@ def train(settings: Settings, examples: list[Example]) -> None:
     rng = random.Random(settings.seed)
     tokenizer, model, head = build(embedded.minilm())
     adapted = adapt(model, settings.rank)
+    if settings.init:
+        load(settings.init, head, adapted)
     model.train()
     low = [p for layer in adapted.values() for p in (layer.down, layer.up)]
     trained = [*low, *head.parameters()]
     optimizer = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=0.01)
-    total = len(mine(batches(examples, settings.batch, random.Random(0)))) * settings.epochs
+    total = len(mine(batches(examples, settings.batch, random.Random(0), settings.share))) * settings.epochs
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=total + settings.epochs * 9, pct_start=0.1)
     start, step = time.time(), 0
     for epoch in range(settings.epochs):
         losses = []
-        for batch in mine(batches(examples, settings.batch, rng)):
+        for batch in mine(batches(examples, settings.batch, rng, settings.share)):
             memory = listen(model, tokenizer, batch[0].said)
             loss = loss_of(head(F.dropout(features(model, tokenizer, memory, [e.reply for e in batch]), 0.1)), batch)
             optimizer.zero_grad()
@@ -145,25 +110,16 @@ def train(settings: Settings, examples: list[Example]) -> None:
         save(settings.out, head, adapted)
 
 
-def save(path: Path, head: Any, adapted: dict[str, LowRank]) -> None:
-    """Write the delta in half precision; the first process does."""
-    if dist.is_initialized() and dist.get_rank() > 0:
-        return
-    tensors = {"head.weight": head.weight, "head.bias": head.bias}
-    for name, layer in adapted.items():
-        tensors |= {f"{name}.weight|down": layer.down, f"{name}.weight|up": layer.up}
-    save_file({k: v.detach().half().contiguous() for k, v in tensors.items()}, path)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=DELTA)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--rank", type=int, default=10)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--init", type=Path, help="a delta to go on from")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the written replies' batches in each epoch")
     parser.add_argument("--without", default="", help="leave out the train scenarios of this slice, as in 48:60, to measure on")
     arguments = vars(parser.parse_args())
     held_out = arguments.pop("without")

@@ -17,30 +17,30 @@ from emorl.users.listener import Listener, Verdict, heard
 from emorl.users.signals import clip, ill_formed, intention, invented, parroting, ramp, understanding
 from emorl.users.text import finished_part
 
-TABLES = "tables:1"
+TABLES = "tables:2"
 """Version of every constant that shapes an appraisal; part of the user's fingerprint."""
 
 WEIGHTS: Mapping[str, float] = {
-    "understood": 0.20,
-    "sense": 0.70,
-    "intention": 0.10,
-    "faithful": 0.40,
-    "warmth": 0.40,
-    "help": 0.40,
-    "respect": 0.40,
-    "timing": 0.40,
-    "honesty": 0.40,
+    "understood": 0.10,
+    "sense": 0.80,
+    "intention": 0.15,
+    "faithful": 0.10,
+    "warmth": 0.10,
+    "help": 0.10,
+    "respect": 0.10,
+    "timing": 0.10,
+    "honesty": 0.10,
     "form": 1.00,
 }
 """What a full component is worth, before the persona's own factor."""
 
-UNMET, MET = 0.15, 0.30
+UNMET, MET = 0.10, 0.40
 """Sum of weighted components at which a user does not feel met at all, and fully: gains saturate there."""
 NOT_MINE = 0.4
 """Below this understanding a reply counts less and less, whatever else it does: it could have been said to anyone."""
 WOUNDS = {"respect": 0.6, "help": 0.6, "warmth": 0.6, "faithful": 0.6, "honesty": 0.6}
 """How deep each full injury goes, in [0, 1]."""
-SUSPECT, SURE = 0.2, 0.7
+SUSPECT, SURE = 0.5, 0.95
 """The listener's probability at which the user begins to take a reply amiss, and is sure."""
 
 

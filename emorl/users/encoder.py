@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from emorl import embedded
+from emorl.users.bert import layers
 from emorl.users.text import content_stems
 
 
@@ -63,9 +64,9 @@ class MiniLMEncoder:
     def _embed(self, text: str) -> Any:
         import torch
 
-        batch = self.tokenizer(text, truncation=True, max_length=128, return_tensors="pt")
+        ids = torch.tensor([self.tokenizer(text, truncation=True, max_length=128)["input_ids"]])
         with torch.inference_mode():
-            mean = self.model(**batch).last_hidden_state[0].mean(0)
+            mean = layers(self.model, self.model.embeddings(input_ids=ids))[-1][0].mean(0)
             return torch.nn.functional.normalize(mean, dim=0)
 
     def similarity(self, a: str, b: str) -> float:

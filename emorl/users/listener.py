@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emorl import embedded
+from emorl.users.bert import layers
 from emorl.users.encoder import file_hash
 
 KINDS = (
@@ -66,7 +67,7 @@ def build(base: str) -> tuple[Any, Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
     model: Any = AutoModel.from_pretrained(base)
-    head = torch.nn.Linear(2 * model.config.hidden_size, 1 + len(KINDS))
+    head = torch.nn.Linear(3 * model.config.hidden_size, 1 + len(KINDS))
     return AutoTokenizer.from_pretrained(base), model, head
 
 
@@ -76,16 +77,12 @@ def listen(model: Any, tokenizer: Any, said: str) -> list[Any]:
     import torch
 
     ids = torch.tensor([tokenizer(said, truncation=True, max_length=MAX_TOKENS)["input_ids"]])
-    hidden, memory = model.embeddings(input_ids=ids), []
-    for layer in model.encoder.layer:
-        memory.append(hidden)
-        hidden = _layer(layer, hidden, None, None)
-    return memory
+    return layers(model, model.embeddings(input_ids=ids))[:-1]
 
 
 def features(model: Any, tokenizer: Any, memory: list[Any], replies: Sequence[str]) -> Any:
-    """Float[replies, 2 * hidden]: mean over each reply's tokens, and its end token. A reply attends to itself and to
-    what was said."""
+    """Float[replies, 3 * hidden]: mean and maximum over each reply's tokens, and its end token; the maximum, because one
+    mad sentence spoils a reply. A reply attends to itself and to what was said."""
     import torch
 
     rows = [tokenizer(reply, truncation=True, max_length=MAX_TOKENS)["input_ids"][1:] for reply in replies]
@@ -94,27 +91,14 @@ def features(model: Any, tokenizer: Any, memory: list[Any], replies: Sequence[st
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
     positions = torch.arange(offset, offset + width).clamp(max=511).unsqueeze(0)
     hidden = model.embeddings(input_ids=ids, token_type_ids=torch.ones_like(ids), position_ids=positions)
-    visible = torch.cat([torch.ones(len(rows), offset, dtype=mask.dtype), mask], 1).bool()[:, None, None]
-    for layer, before in zip(model.encoder.layer, memory, strict=True):
-        hidden = _layer(layer, hidden, before, visible)
+    visible = None  # nothing is hidden where there is no padding, and attention is faster without a mask
+    if not mask.all():
+        visible = torch.cat([torch.ones(len(rows), offset, dtype=mask.dtype), mask], 1).bool()[:, None, None]
+    hidden = layers(model, hidden, memory, visible)[-1]
     weight = mask.unsqueeze(-1).to(hidden.dtype)
     ends = hidden[torch.arange(len(rows)), mask.sum(1) - 1]
-    return torch.cat([(hidden * weight).sum(1) / weight.sum(1), ends], dim=-1)
-
-
-def _layer(layer: Any, hidden: Any, before: Any, visible: Any) -> Any:
-    """One BERT layer in which `hidden` attends to itself and to `before` (one row, shared by the batch)."""
-    import torch
-
-    attention = layer.attention.self
-    heads = [projection(hidden) for projection in (attention.query, attention.key, attention.value)]
-    if before is not None:
-        for i, projection in ((1, attention.key), (2, attention.value)):
-            heads[i] = torch.cat([projection(before).expand(len(hidden), -1, -1), heads[i]], 1)
-    query, key, value = (h.unflatten(-1, (attention.num_attention_heads, -1)).transpose(1, 2) for h in heads)
-    context = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=visible)
-    attended = layer.attention.output(context.transpose(1, 2).flatten(2), hidden)
-    return layer.output(layer.intermediate(attended), attended)
+    highest = hidden.masked_fill(weight == 0, -torch.inf).amax(1)
+    return torch.cat([(hidden * weight).sum(1) / weight.sum(1), highest, ends], dim=-1)
 
 
 def merge(model: Any, tensors: dict[str, Any]) -> None:

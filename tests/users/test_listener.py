@@ -1,0 +1,70 @@
+"""The lean passes against the host's own BERT, and what padding and the delta may not change."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModel
+
+from emorl import embedded
+from emorl.users.encoder import MiniLMEncoder
+from emorl.users.listener import DELTA, KINDS, Listener, build, features, heard, listen, merge
+
+SAID = heard("grief", "My dog Pip died on Monday. I still put his bowl out this morning.")
+REPLIES = ("You must miss Pip so much.", "Putting his bowl out shows how much he was part of your day. Tell me about him.")
+
+
+@pytest.fixture(scope="module")
+def host() -> torch.nn.Module:
+    return AutoModel.from_pretrained(embedded.minilm(), attn_implementation="eager").eval()
+
+
+@torch.inference_mode()
+def test_the_encoder_is_the_hosts_mean_of_tokens(host: torch.nn.Module) -> None:
+    encoder = MiniLMEncoder()
+    batch = encoder.tokenizer(REPLIES[1], return_tensors="pt")
+    vector = torch.nn.functional.normalize(host(**batch).last_hidden_state[0].mean(0), dim=0)
+    assert torch.allclose(encoder._vector(REPLIES[1]), vector, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_reply_heard_in_the_light_of_the_words_equals_one_masked_pass(host: torch.nn.Module) -> None:
+    tokenizer, model, _ = build(embedded.minilm())
+    model.eval()
+    mine = features(model, tokenizer, listen(model, tokenizer, SAID), [REPLIES[1]])[0]
+    said, reply = tokenizer(SAID)["input_ids"], tokenizer(REPLIES[1])["input_ids"][1:]
+    count, total = len(said), len(said) + len(reply)
+    visible = torch.ones(total, total).bool()
+    visible[:count, count:] = False  # the words were said before the reply was there
+    mask = torch.zeros(1, 1, total, total).masked_fill(~visible, torch.finfo(torch.float32).min)
+    types = torch.tensor([[0] * count + [1] * len(reply)])
+    out = host(input_ids=torch.tensor([said + reply]), token_type_ids=types, attention_mask=mask).last_hidden_state[0, count:]
+    assert torch.allclose(mine, torch.cat([out.mean(0), out.amax(0), out[-1]]), atol=1e-4)
+
+
+@torch.inference_mode()
+def test_padding_changes_nothing() -> None:
+    tokenizer, model, _ = build(embedded.minilm())
+    model.eval()
+    memory = listen(model, tokenizer, SAID)
+    together = features(model, tokenizer, memory, REPLIES)
+    alone = torch.cat([features(model, tokenizer, memory, [reply]) for reply in REPLIES])
+    assert torch.allclose(together, alone, atol=1e-4)
+
+
+def test_the_delta_is_small_and_adds_its_products(host: torch.nn.Module) -> None:
+    tensors = load_file(DELTA)
+    assert DELTA.stat().st_size < 1_000_000
+    name = "encoder.layer.0.attention.self.query.weight"
+    _, model, _ = build(embedded.minilm())
+    merge(model, tensors)
+    expected = host.get_parameter(name) + tensors[f"{name}|up"].float() @ tensors[f"{name}|down"].float()
+    assert torch.allclose(model.get_parameter(name), expected, atol=1e-6)
+
+
+def test_a_verdict_is_a_probability_and_a_distribution_and_never_changes() -> None:
+    listener = Listener()
+    first, *_ = verdicts = [listener.judge(SAID, reply) for reply in (*REPLIES, "x")]
+    assert all(0 <= v.sense <= 1 and len(v.kinds) == len(KINDS) and abs(sum(v.kinds) - 1) < 1e-3 for v in verdicts)
+    assert Listener().judge(SAID, REPLIES[0]) == first
