@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from math import log, sqrt
 from pathlib import Path
@@ -27,6 +28,10 @@ class Encoder(Protocol):
 
     def similarity(self, a: str, b: str) -> float:
         """Cosine in [-1, 1]; a pure function of the two texts."""
+        ...
+
+    def similarities(self, texts: tuple[str, ...], others: Sequence[str]) -> list[list[float]]:
+        """Cosine of each of `texts` with each of `others`; a pure function of both."""
         ...
 
 
@@ -56,6 +61,7 @@ class MiniLMEncoder:
         weights = Path(self.path) / "model.safetensors"
         self._fingerprint = f"minilm:{file_hash(weights)}" if weights.exists() else f"minilm:{self.path}"
         self._vector = lru_cache(maxsize=20_000)(self._embed)
+        self._vectors = lru_cache(maxsize=4_000)(self._embed_together)
 
     @property
     def fingerprint(self) -> str:
@@ -69,8 +75,29 @@ class MiniLMEncoder:
             mean = layers(self.model, self.model.embeddings(input_ids=ids))[-1][0].mean(0)
             return torch.nn.functional.normalize(mean, dim=0)
 
+    def _embed_together(self, texts: tuple[str, ...]) -> Any:
+        """Float[texts, hidden] of one pass over all texts, end to end and masked apart: on texts this short, reading the
+        weights is what a pass costs."""
+        import torch
+
+        rows = [self.tokenizer(text, truncation=True, max_length=128)["input_ids"] for text in texts]
+        owner = torch.tensor([number for number, row in enumerate(rows) for _ in row])
+        ids = torch.tensor([[token for row in rows for token in row]])
+        positions = torch.tensor([[position for row in rows for position in range(len(row))]])
+        with torch.inference_mode():
+            hidden = self.model.embeddings(input_ids=ids, position_ids=positions)
+            hidden = layers(self.model, hidden, visible=(owner[:, None] == owner)[None, None])[-1][0]
+            means = torch.stack([hidden[owner == number].mean(0) for number in range(len(rows))])
+            return torch.nn.functional.normalize(means, dim=-1)
+
     def similarity(self, a: str, b: str) -> float:
         return float(self._vector(a) @ self._vector(b))
+
+    def similarities(self, texts: tuple[str, ...], others: Sequence[str]) -> list[list[float]]:
+        import torch
+
+        found: list[list[float]] = (self._vectors(texts) @ torch.stack([self._vector(other) for other in others]).T).tolist()
+        return found
 
 
 class LexicalEncoder:
@@ -88,3 +115,6 @@ class LexicalEncoder:
         dot = sum(left[s] * right[s] * weight[s] ** 2 for s in left.keys() & right.keys())
         norm = sqrt(sum((left[s] * weight[s]) ** 2 for s in left)) * sqrt(sum((right[s] * weight[s]) ** 2 for s in right))
         return dot / norm if norm else 0.0
+
+    def similarities(self, texts: tuple[str, ...], others: Sequence[str]) -> list[list[float]]:
+        return [[self.similarity(text, other) for other in others] for text in texts]

@@ -20,6 +20,9 @@ DECOYS: tuple[str, ...] = (*_DECOYS["stock"], *_DECOYS["others"])
 LONG, TOO_LONG = 90, 180
 """Words: a reply longer than `LONG` begins to tire, at `TOO_LONG` it is a speech."""
 
+MOST_SENTENCES = 16
+"""Sentences looked at one by one: what comes later is a speech, and one pass over thousands would take all memory."""
+
 FEELING: dict[Emotion, str] = {
     "grief": "grief griev loss lost miss mourn sad sorrow heavy ache hurt empty pain absence hole raw quiet heart hard",
     "justified_anger": "angr fury furious unfair wrong insult rage outrag betray sting cheat robbed seeth bitter galling mad "
@@ -93,13 +96,16 @@ def ramp(x: float, start: float, end: float) -> float:
 def understanding(encoder: Encoder, particulars: Sequence[str], reply: str, said: str) -> tuple[float, tuple[str, ...]]:
     """(value in [0, 1], particulars taken up). Contrastive: how well the reply fits this user's words and its sentences the
     best two particulars, minus how well it fits its nearest decoy; saturates early, and fades as the reply copies."""
-    parts = sentences(reply)
+    parts = sentences(reply)[:MOST_SENTENCES]
     if not parts or not particulars:
         return 0.0, ()
-    fits = {p: max(encoder.similarity(s, p) for s in parts) for p in particulars}
+    alone = parts == (reply.strip(),)
+    whole, *rest = encoder.similarities((reply,) if alone else (reply, *parts), (said, *particulars, *DECOYS))
+    known = slice(1, 1 + len(particulars))
+    fits = dict(zip(particulars, map(max, zip(*(row[known] for row in rest or [whole]), strict=True)), strict=True))
     best = sorted(fits, key=lambda p: -fits[p])[:2]
-    fit = 0.5 * encoder.similarity(reply, said) + 0.5 * sum(fits[p] for p in best) / len(best)
-    contrast = fit - 0.25 * max(encoder.similarity(reply, d) for d in DECOYS)
+    fit = 0.5 * whole[0] + 0.5 * sum(fits[p] for p in best) / len(best)
+    contrast = fit - 0.25 * max(whole[known.stop :])
     value = ramp(contrast, *encoder.contrast) * (1.0 - parroting(reply, said))
     return value, tuple(p for p in best if fits[p] >= 0.35)
 

@@ -10,6 +10,7 @@ from transformers import AutoModel
 from emorl import embedded
 from emorl.users.encoder import MiniLMEncoder
 from emorl.users.listener import DELTA, KINDS, Listener, build, features, heard, listen, merge
+from emorl.users.signals import understanding
 
 SAID = heard("grief", "My dog Pip died on Monday. I still put his bowl out this morning.")
 REPLIES = ("You must miss Pip so much.", "Putting his bowl out shows how much he was part of your day. Tell me about him.")
@@ -26,6 +27,14 @@ def test_the_encoder_is_the_hosts_mean_of_tokens(host: torch.nn.Module) -> None:
     batch = encoder.tokenizer(REPLIES[1], return_tensors="pt")
     vector = torch.nn.functional.normalize(host(**batch).last_hidden_state[0].mean(0), dim=0)
     assert torch.allclose(encoder._vector(REPLIES[1]), vector, atol=1e-5)
+
+
+def test_texts_packed_in_one_pass_are_strangers_to_each_other() -> None:
+    encoder = MiniLMEncoder()
+    others = ("the dog who died on Monday", "his bowl")
+    packed = encoder.similarities((*REPLIES, "Tell me."), others)
+    alone = [[encoder.similarity(text, other) for other in others] for text in (*REPLIES, "Tell me.")]
+    assert packed == [pytest.approx(row, abs=1e-5) for row in alone]
 
 
 @torch.inference_mode()
@@ -68,3 +77,8 @@ def test_a_verdict_is_a_probability_and_a_distribution_and_never_changes() -> No
     first, *_ = verdicts = [listener.judge(SAID, reply) for reply in (*REPLIES, "x")]
     assert all(0 <= v.sense <= 1 and len(v.kinds) == len(KINDS) and abs(sum(v.kinds) - 1) < 1e-3 for v in verdicts)
     assert Listener().judge(SAID, REPLIES[0]) == first
+
+
+def test_a_reply_of_thousands_of_sentences_is_not_read_at_once() -> None:
+    value, _ = understanding(MiniLMEncoder(), ("your dog Pip died",), "Yes, that is so. " * 20_000, SAID)
+    assert 0.0 <= value <= 1.0
