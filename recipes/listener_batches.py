@@ -25,11 +25,12 @@ def batches(examples: list[Example], size: int, rng: random.Random, share: float
 
 def written(members: list[Example], size: int, rng: random.Random) -> Iterator[list[Example]]:
     """Bad and fair replies, of about one length for the sake of padding, each batch with `GOOD` good ones to compare with."""
+    members = [e for e in members if not e.sampled]
     good = [e for e in members if e.grade >= PLAIN]
-    rest = [e for e in members if e.grade < PLAIN and not e.sampled]
+    rest = [e for e in members if e.grade < PLAIN]
     rest.sort(key=lambda e: len(e.reply) * rng.uniform(0.7, 1.4))
     rng.shuffle(good)
-    count = max(1, round(len(rest) / (size - GOOD)))
+    count = round(len(rest) / (size - GOOD)) or bool(rest or good)
     for i in range(count):
         best = [good[(GOOD * i + j) % len(good)] for j in range(min(GOOD, len(good)))]
         yield rest[i * len(rest) // count : (i + 1) * len(rest) // count] + best
