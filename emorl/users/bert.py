@@ -10,7 +10,7 @@ def layers(model: Any, hidden: Any, memory: Sequence[Any] | None = None, visible
     """The input Float[rows, tokens, hidden] of every layer of a `BertModel`, then the output of the last.
 
     With `memory` (this function's result for other tokens, one row) every layer attends to those tokens too; `visible`
-    is Bool[rows, 1, 1, memory's tokens + tokens].
+    is Bool, of a shape that broadcasts to [rows, heads, tokens, memory's tokens + tokens]; `None` hides nothing.
     """
     out = [hidden]
     for number, layer in enumerate(model.encoder.layer):

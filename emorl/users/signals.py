@@ -21,7 +21,7 @@ LONG, TOO_LONG = 90, 180
 """Words: a reply longer than `LONG` begins to tire, at `TOO_LONG` it is a speech."""
 
 MOST_SENTENCES = 16
-"""Sentences looked at one by one: what comes later is a speech, and one pass over thousands would take all memory."""
+"""Sentences looked at one by one; what comes later is a speech."""
 
 FEELING: dict[Emotion, str] = {
     "grief": "grief griev loss lost miss mourn sad sorrow heavy ache hurt empty pain absence hole raw quiet heart hard",
@@ -99,8 +99,8 @@ def understanding(encoder: Encoder, particulars: Sequence[str], reply: str, said
     parts = sentences(reply)[:MOST_SENTENCES]
     if not parts or not particulars:
         return 0.0, ()
-    alone = parts == (reply.strip(),)
-    whole, *rest = encoder.similarities((reply,) if alone else (reply, *parts), (said, *particulars, *DECOYS))
+    pieces = parts if len(parts) > 1 else ()
+    whole, *rest = encoder.similarities(reply, pieces, (said, *particulars, *DECOYS))
     known = slice(1, 1 + len(particulars))
     fits = dict(zip(particulars, map(max, zip(*(row[known] for row in rest or [whole]), strict=True)), strict=True))
     best = sorted(fits, key=lambda p: -fits[p])[:2]
