@@ -1,10 +1,6 @@
 """Make the listener's delta from the written replies: `python recipes/listener.py --out emorl/users/data/listener.safetensors`.
 
 On two cores: `torchrun --standalone --nproc_per_node 2 recipes/listener.py` with OMP_NUM_THREADS=1.
-
-Loss per example: binary cross-entropy of `sense` against the reply's grade, cross-entropy of the kind, and, inside each
-group of replies to the same words, a logistic loss on every pair whose grades differ, with a margin and a weight in
-proportion to the difference.
 """
 
 from __future__ import annotations
@@ -21,14 +17,14 @@ import torch
 import torch.distributed as dist
 from listener_batches import batches
 from listener_corpus import Example, corpus
-from lowrank import adapt, load, save
+from listener_losses import mark_loss, marks, reply_loss
+from lowrank import adapt, average, load, save
+from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from emorl import embedded
-from emorl.users.listener import DELTA, KINDS, build, features, listen
-
-MARGIN = 6.0
-"""Logits of `sense` asked between the best and the worst grade."""
+from emorl.users.listener import DELTA, attend, build, features, listen
+from emorl.users.wording import counts
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Settings:
     share: float
 
 
-def average(parameters: list[Any]) -> None:
+def share_gradients(parameters: list[Any]) -> None:
     """The mean of the gradients over all processes."""
     if dist.is_initialized():
         flat = torch.cat([p.grad.flatten() for p in parameters])
@@ -60,18 +56,6 @@ def mine(work: list[list[Example]]) -> list[list[Example]]:
     return work[rank : len(work) // ranks * ranks : ranks]
 
 
-def loss_of(out: torch.Tensor, batch: list[Example]) -> torch.Tensor:
-    """The three losses of the module's docstring, summed."""
-    grade = torch.tensor([e.grade for e in batch])
-    kind = torch.tensor([KINDS.index(e.kind) if e.kind else -100 for e in batch])
-    better = (grade[:, None] - grade[None, :]).clamp(min=0.0)
-    difference = out[:, None, 0] - out[None, :, 0]
-    pair_loss = (better * F.softplus(MARGIN * better - difference)).sum() / better.sum().clamp(min=0.01)
-    known = kind >= 0
-    kind_loss = F.cross_entropy(out[known, 1:], kind[known]) if known.any() else out.sum() * 0
-    return F.binary_cross_entropy_with_logits(out[:, 0], grade) + 0.5 * kind_loss + pair_loss
-
-
 def train(settings: Settings, examples: list[Example]) -> None:
     """Train on `examples`, writing the delta after each epoch."""
     torch.manual_seed(settings.seed)
@@ -82,7 +66,8 @@ def train(settings: Settings, examples: list[Example]) -> None:
         load(settings.init, head, adapted)
     model.train()
     low = [p for layer in adapted.values() for p in (layer.down, layer.up)]
-    trained = [*low, *head.parameters()]
+    probe = torch.nn.Linear(model.config.hidden_size, 1)
+    trained = [*low, *head.parameters(), *probe.parameters()]
     optimizer = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=0.01)
     total = len(mine(batches(examples, settings.batch, random.Random(0), settings.share))) * settings.epochs
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=total + settings.epochs * 9, pct_start=0.1)
@@ -91,10 +76,13 @@ def train(settings: Settings, examples: list[Example]) -> None:
         losses = []
         for batch in mine(batches(examples, settings.batch, rng, settings.share)):
             memory = listen(model, tokenizer, batch[0].said)
-            loss = loss_of(head(F.dropout(features(model, tokenizer, memory, [e.reply for e in batch]), 0.1)), batch)
+            hidden, mask = attend(model, tokenizer, memory, [e.reply for e in batch])
+            counted = [counts(e.said, e.reply) for e in batch]
+            loss = reply_loss(head(F.dropout(features(hidden, mask, counted), 0.1)), batch)
+            loss = loss + mark_loss(probe(hidden)[..., 0], marks(tokenizer, batch, mask.shape))
             optimizer.zero_grad()
             loss.backward()
-            average(trained)
+            share_gradients(trained)
             torch.nn.utils.clip_grad_norm_(low, 1.0)
             optimizer.step()
             schedule.step()
@@ -121,7 +109,11 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="a delta to go on from")
     parser.add_argument("--share", type=float, default=1.0, help="share of the written replies' batches in each epoch")
     parser.add_argument("--without", default="", help="leave out the train scenarios of this slice, as in 48:60, to measure on")
+    parser.add_argument("--average", type=Path, nargs="+", help="write the mean of these deltas, and train nothing")
     arguments = vars(parser.parse_args())
+    if several := arguments.pop("average"):
+        save_file(average(several, arguments["rank"]), arguments["out"])
+        return
     held_out = arguments.pop("without")
     settings = Settings(**arguments)
     if "RANK" in os.environ:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,9 @@ class Example:
     kind: str
     """One of `KINDS`, or "" where only the grade is known."""
     sampled: bool = False
-    """A small policy's own reply, graded by a reader."""
+    """A small policy's own reply, or one made from it, graded by a reader."""
+    off: tuple[tuple[int, int], ...] | None = None
+    """Stretches [start, end) of the reply that do not fit; `None` where nobody said which."""
 
 
 def written(scenarios: dict[str, Scenario]) -> Iterator[Example]:
@@ -65,12 +69,36 @@ def second_turns(scenarios: dict[str, Scenario]) -> Iterator[Example]:
 
 def samples(scenarios: dict[str, Scenario]) -> Iterator[Example]:
     """Replies of a small policy to train scenarios and to further situations, graded by blind readers on a 0-1 scale."""
-    for path in sorted(EXTRA.glob("graded_*.jsonl")):
+    for said, row in _to_openings("graded_*.jsonl", scenarios):
+        yield Example(said, row["reply"], row["grade"], "", sampled=True)
+
+
+def edited(scenarios: dict[str, Scenario]) -> Iterator[Example]:
+    """Samples with as few words changed as could be, for the better and for the worse: what sets a reply that makes sense
+    apart from one that sounds like it, and where (contrast sets: Gardner et al. 2020, arXiv 2004.02709)."""
+    for said, row in _to_openings("edited_*.jsonl", scenarios):
+        reply, better, worse = row["reply"], row["better"], row["worse"]
+        marked = ((reply, changed(reply, better)), (better, ()), (worse, changed(worse, better)))
+        for (text, off), grade in zip(marked, row["grades"], strict=True):
+            yield Example(said, text, grade, "", sampled=True, off=off)
+
+
+def changed(text: str, other: str) -> tuple[tuple[int, int], ...]:
+    """Stretches [start, end) of `text` whose words are not in `other` at that place."""
+    mine = [(m.start(), m.end()) for m in re.finditer(r"\S+", text)]
+    matcher = SequenceMatcher(None, text.split(), other.split(), autojunk=False)
+    ops = [(i, j) for tag, i, j, _, _ in matcher.get_opcodes() if tag in ("replace", "delete")]
+    return tuple((mine[i][0], mine[j - 1][1]) for i, j in ops)
+
+
+def _to_openings(pattern: str, scenarios: dict[str, Scenario]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(what is heard, row) of each row of these files whose scenario, where it names one, is among `scenarios`."""
+    for path in sorted(EXTRA.glob(pattern)):
         for row in _rows(path):
             if scenario := scenarios.get(row.get("id", "")):
                 row |= {"emotion": scenario.emotion, "opening": scenario.opening}
             if "opening" in row:
-                yield Example(heard(row["emotion"], row["opening"]), row["reply"], row["grade"], "", sampled=True)
+                yield heard(row["emotion"], row["opening"]), row
 
 
 def situations() -> Iterator[Example]:
@@ -118,7 +146,7 @@ def corpus(seed: int, without: slice = slice(0, 0)) -> list[Example]:
     scenarios = {s.id: s for s in everyone if s.id not in left_out}
     base = [*written(scenarios), *second_turns(scenarios), *situations()]
     rng = random.Random(seed)
-    return [*base, *samples(scenarios), *for_anybody(base, rng), *spoiled(base, rng)]
+    return [*base, *samples(scenarios), *edited(scenarios), *for_anybody(base, rng), *spoiled(base, rng)]
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,27 @@ def save(path: Path, head: Any, adapted: dict[str, LowRank]) -> None:
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
+def average(paths: Sequence[Path], rank: int) -> dict[str, torch.Tensor]:
+    """The tensors of the delta nearest to the mean of several, in half precision: stages of one training, averaged, are right
+    more often than the last (Wortsman et al. 2022, arXiv 2203.05482). Products are averaged and cut to `rank` by their
+    singular values; a narrower head counts as one with zeros for what it did not see."""
+    deltas = [{name: tensor.float() for name, tensor in load_file(path).items()} for path in paths]
+    width = max(delta["head.weight"].shape[1] for delta in deltas)
+    heads = [F.pad(delta["head.weight"], (0, width - delta["head.weight"].shape[1])) for delta in deltas]
+    out = {"head.weight": torch.stack(heads).mean(0), "head.bias": torch.stack([d["head.bias"] for d in deltas]).mean(0)}
+    for name in sorted({key.rsplit("|", 1)[0] for key in deltas[0] if "|" in key}):
+        mean = torch.stack([delta[f"{name}|up"] @ delta[f"{name}|down"] for delta in deltas]).mean(0)
+        left, size, right = torch.linalg.svd(mean, full_matrices=False)
+        root = size[:rank].sqrt()
+        out |= {f"{name}|up": left[:, :rank] * root, f"{name}|down": root[:, None] * right[:rank]}
+    return {name: tensor.half().contiguous() for name, tensor in out.items()}
+
+
 def load(path: Path, head: Any, adapted: dict[str, LowRank]) -> None:
-    """Go on from a delta that `save` wrote."""
+    """Go on from a delta that `save` or `average` wrote; its head may have seen fewer counts than this one."""
     tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
-    head.load_state_dict({"weight": tensors["head.weight"], "bias": tensors["head.bias"]})
+    seen = tensors["head.weight"]
+    head.load_state_dict({"weight": F.pad(seen, (0, head.in_features - seen.shape[1])), "bias": tensors["head.bias"]})
     with torch.no_grad():
         for name, layer in adapted.items():
             layer.down.copy_(tensors[f"{name}.weight|down"])

@@ -17,7 +17,7 @@ from emorl.users.listener import Listener, Verdict, heard
 from emorl.users.signals import clip, ill_formed, intention, invented, parroting, ramp, understanding
 from emorl.users.text import finished_part
 
-TABLES = "tables:2"
+TABLES = "tables:3"
 """Version of every constant that shapes an appraisal; part of the user's fingerprint."""
 
 WEIGHTS: Mapping[str, float] = {
@@ -34,13 +34,13 @@ WEIGHTS: Mapping[str, float] = {
 }
 """What a full component is worth, before the persona's own factor."""
 
-UNMET, MET = 0.10, 0.40
+UNMET, MET = 0.20, 0.40
 """Sum of weighted components at which a user does not feel met at all, and fully: gains saturate there."""
-NOT_MINE = 0.4
+NOT_MINE = 0.3
 """Below this understanding a reply counts less and less, whatever else it does: it could have been said to anyone."""
 WOUNDS = {"respect": 0.6, "help": 0.6, "warmth": 0.6, "faithful": 0.6, "honesty": 0.6}
 """How deep each full injury goes, in [0, 1]."""
-SUSPECT, SURE = 0.5, 0.95
+SUSPECT, SURE = 0.6, 0.95
 """The listener's probability at which the user begins to take a reply amiss, and is sure."""
 
 

@@ -15,7 +15,7 @@ from emorl.users.listener import Listener
 from emorl.users.speech import Talk, answer, said
 from emorl.users.text import words
 
-SINK = 10.0
+SINK = 8.0
 """Points of emotion lost by a reply that does not meet the user at all: doing nothing is never safe."""
 WOUND = 16.0
 """Further points lost by the deepest hurt."""

@@ -16,6 +16,7 @@ from typing import Any
 from emorl import embedded
 from emorl.users.bert import layers
 from emorl.users.encoder import file_hash
+from emorl.users.wording import COUNTS, counts
 
 KINDS = (
     "fine",
@@ -67,7 +68,7 @@ def build(base: str) -> tuple[Any, Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
     model: Any = AutoModel.from_pretrained(base)
-    head = torch.nn.Linear(3 * model.config.hidden_size, 1 + len(KINDS))
+    head = torch.nn.Linear(3 * model.config.hidden_size + COUNTS, 1 + len(KINDS))
     return AutoTokenizer.from_pretrained(base), model, head
 
 
@@ -80,9 +81,9 @@ def listen(model: Any, tokenizer: Any, said: str) -> list[Any]:
     return layers(model, model.embeddings(input_ids=ids))[:-1]
 
 
-def features(model: Any, tokenizer: Any, memory: list[Any], replies: Sequence[str]) -> Any:
-    """Float[replies, 3 * hidden]: mean and maximum over each reply's tokens, and its end token; the maximum, because one
-    mad sentence spoils a reply. A reply attends to itself and to what was said."""
+def attend(model: Any, tokenizer: Any, memory: list[Any], replies: Sequence[str]) -> tuple[Any, Any]:
+    """(Float[replies, tokens, hidden], Int[replies, tokens] mask) of the last layer: a reply attends to itself and to what
+    was said."""
     import torch
 
     rows = [tokenizer(reply, truncation=True, max_length=MAX_TOKENS)["input_ids"][1:] for reply in replies]
@@ -94,11 +95,18 @@ def features(model: Any, tokenizer: Any, memory: list[Any], replies: Sequence[st
     visible = None  # nothing is hidden where there is no padding, and attention is faster without a mask
     if not mask.all():
         visible = torch.cat([torch.ones(len(rows), offset, dtype=mask.dtype), mask], 1).bool()[:, None, None]
-    hidden = layers(model, hidden, memory, visible)[-1]
+    return layers(model, hidden, memory, visible)[-1], mask
+
+
+def features(hidden: Any, mask: Any, counted: Sequence[Sequence[float]]) -> Any:
+    """Float[replies, 3 * hidden + COUNTS]: mean and maximum over each reply's tokens, its end token, and what was `counted`
+    in it; the maximum, because one mad sentence spoils a reply."""
+    import torch
+
     weight = mask.unsqueeze(-1).to(hidden.dtype)
-    ends = hidden[torch.arange(len(rows)), mask.sum(1) - 1]
+    ends = hidden[torch.arange(len(mask)), mask.sum(1) - 1]
     highest = hidden.masked_fill(weight == 0, -torch.inf).amax(1)
-    return torch.cat([(hidden * weight).sum(1) / weight.sum(1), highest, ends], dim=-1)
+    return torch.cat([(hidden * weight).sum(1) / weight.sum(1), highest, ends, torch.tensor(counted)], dim=-1)
 
 
 def merge(model: Any, tensors: dict[str, Any]) -> None:
@@ -136,7 +144,8 @@ class Listener:
         import torch
 
         with torch.inference_mode():
-            out = self.head(features(self.model, self.tokenizer, self._memory(said), [reply]))[0]
+            heard = attend(self.model, self.tokenizer, self._memory(said), [reply])
+            out = self.head(features(*heard, [counts(said, reply)]))[0]
             kinds = out[1:].softmax(-1)
         return Verdict(sense=float(out[0].sigmoid()), kinds=tuple(round(float(p), 5) for p in kinds))
 

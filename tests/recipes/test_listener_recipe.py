@@ -1,14 +1,26 @@
-"""How the listener's examples are put in batches: nothing lost, nothing mixed, nothing empty."""
+"""The listener's recipe: batches lose nothing and mix nothing, and what readers marked falls on the right words."""
 
 from __future__ import annotations
 
+import math
 import random
+import re
 from collections import Counter
+from pathlib import Path
 
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from listener_batches import batches
-from listener_corpus import Example
+from listener_corpus import Example, changed
+from listener_losses import MARGIN, mark_loss, marks, reply_loss
+from lowrank import average
+from safetensors.torch import save_file
+from transformers import AutoTokenizer
+
+from emorl import embedded
+from emorl.users.listener import KINDS
 
 
 @st.composite
@@ -35,3 +47,62 @@ def test_every_batch_is_of_one_situation_and_every_example_in_its_place(examples
 def test_a_situation_with_samples_alone_gives_no_empty_batch() -> None:
     samples = [Example("joy: a", f"{n}", n / 8, "", sampled=True) for n in range(8)]
     assert sorted(map(len, batches(samples, 16, random.Random(0)))) == [8, 8]
+
+
+def test_what_was_changed_is_marked_and_nothing_else() -> None:
+    text, other = "You were late,  and Denise wept about the clock.", "You were late, and he told you about the clock."
+    assert [text[a:b] for a, b in changed(text, other)] == ["Denise wept"]
+    assert changed(text, text) == ()
+
+
+@given(st.text("ab \n", max_size=30), st.text("ab \n", max_size=30))
+def test_what_is_not_marked_stands_in_the_other_text_in_order(text: str, other: str) -> None:
+    marked = changed(text, other)
+    kept = [m[0] for m in re.finditer(r"\S+", text) if not any(a <= m.start() < b for a, b in marked)]
+    rest = iter(other.split())
+    assert all(word in rest for word in kept)
+
+
+def test_a_token_is_off_where_a_reader_marked_its_letters() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(embedded.minilm())
+    text = "You were late, and Denise wept."
+    batch = [Example("joy: a", text, 0.1, "", sampled=True, off=((19, 31),)), Example("joy: a", "Hm.", 0.3, "", sampled=True)]
+    tokens = tokenizer.tokenize(text)
+    off = marks(tokenizer, batch, torch.Size((2, len(tokens) + 1)))
+    assert [token for token, value in zip(tokens, off[0], strict=False) if value == 1] == tokenizer.tokenize("Denise wept.")
+    assert off[0, -1] == -1 and (off[1] == -1).all()
+
+
+def test_a_loss_of_marks_is_the_mean_over_what_was_marked() -> None:
+    off = torch.tensor([[1.0, 0.0, -1.0], [-1.0, -1.0, -1.0]])
+    logits = torch.randn(2, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    expected = -(logits[0, 0].sigmoid().log() + (1 - logits[0, 1].sigmoid()).log()) / 2
+    assert torch.allclose(mark_loss(logits, off), expected)
+    assert mark_loss(logits, torch.full((2, 3), -1.0)) == 0
+
+
+def test_pairs_pull_apart_what_readers_graded_apart() -> None:
+    batch = [Example("joy: a", "x", grade, "", sampled=True) for grade in (0.9, 0.1, 0.1)]
+    logits = torch.zeros(3, 1 + len(KINDS), requires_grad=True)
+    grade = -(0.9 * math.log(0.5) + 0.1 * math.log(0.5))
+    pair = math.log1p(math.exp(MARGIN * 0.8))
+    loss = reply_loss(logits, batch)
+    assert float(loss.detach()) == pytest.approx(grade + pair, abs=1e-5)
+    loss.backward()
+    assert logits.grad is not None and logits.grad[0, 0] < 0 < logits.grad[1, 0]
+
+
+def test_an_average_of_deltas_is_the_mean_of_their_products_as_far_as_the_rank_reaches(tmp_path: Path) -> None:
+    rng = torch.Generator().manual_seed(0)
+    paths, products = [tmp_path / "a", tmp_path / "b"], []
+    for width, path in zip((6, 8), paths, strict=True):
+        up, down = torch.randn(12, 2, generator=rng), torch.randn(2, 9, generator=rng)
+        products.append(up @ down)
+        head = {"head.weight": torch.ones(3, width), "head.bias": torch.zeros(3)}
+        save_file({"layer.weight|up": up, "layer.weight|down": down, **head}, path)
+    mean = (products[0] + products[1]) / 2
+    whole, cut = average(paths, rank=4), average(paths, rank=3)
+    assert torch.allclose(whole["layer.weight|up"].float() @ whole["layer.weight|down"].float(), mean, atol=0.02)
+    lost = mean - cut["layer.weight|up"].float() @ cut["layer.weight|down"].float()
+    assert torch.linalg.matrix_norm(lost, 2) == pytest.approx(float(torch.linalg.svdvals(mean)[3]), abs=0.02)
+    assert whole["head.weight"].tolist() == [[1.0] * 6 + [0.5] * 2] * 3

@@ -9,8 +9,10 @@ from transformers import AutoModel
 
 from emorl import embedded
 from emorl.users.encoder import MiniLMEncoder
-from emorl.users.listener import DELTA, KINDS, Listener, build, features, heard, listen, merge
+from emorl.users.listener import DELTA, KINDS, Listener, attend, build, features, heard, listen, merge
 from emorl.users.signals import understanding
+from emorl.users.text import sentences
+from emorl.users.wording import counts
 
 SAID = heard("grief", "My dog Pip died on Monday. I still put his bowl out this morning.")
 REPLIES = ("You must miss Pip so much.", "Putting his bowl out shows how much he was part of your day. Tell me about him.")
@@ -22,26 +24,27 @@ def host() -> torch.nn.Module:
 
 
 @torch.inference_mode()
-def test_the_encoder_is_the_hosts_mean_of_tokens(host: torch.nn.Module) -> None:
-    encoder = MiniLMEncoder()
-    batch = encoder.tokenizer(REPLIES[1], return_tensors="pt")
-    vector = torch.nn.functional.normalize(host(**batch).last_hidden_state[0].mean(0), dim=0)
-    assert torch.allclose(encoder._vector(REPLIES[1]), vector, atol=1e-5)
+def test_the_encoder_is_the_hosts_mean_of_tokens_whole_and_in_parts(host: torch.nn.Module) -> None:
+    encoder, parts = MiniLMEncoder(), sentences(REPLIES[1])
+    hidden = host(**encoder.tokenizer(REPLIES[1], return_tensors="pt")).last_hidden_state[0]
+    first = len(encoder.tokenizer(parts[0], add_special_tokens=False)["input_ids"])
+    means = torch.stack([hidden.mean(0), hidden[1 : 1 + first].mean(0), hidden[1 + first : -1].mean(0)])
+    assert torch.allclose(encoder._vectors(REPLIES[1], parts), torch.nn.functional.normalize(means, dim=-1), atol=1e-5)
 
 
-def test_texts_packed_in_one_pass_are_strangers_to_each_other() -> None:
-    encoder = MiniLMEncoder()
-    others = ("the dog who died on Monday", "his bowl")
-    packed = encoder.similarities((*REPLIES, "Tell me."), others)
-    alone = [[encoder.similarity(text, other) for other in others] for text in (*REPLIES, "Tell me.")]
-    assert packed == [pytest.approx(row, abs=1e-5) for row in alone]
+def test_a_part_beyond_what_the_encoder_reads_has_no_row() -> None:
+    text = "It was his bowl. " * 40
+    rows = MiniLMEncoder().similarities(text, sentences(text), ("his bowl",))
+    assert 10 < len(rows) < 40
+    assert all(-1.0 <= value <= 1.0 for row in rows for value in row)
 
 
 @torch.inference_mode()
 def test_a_reply_heard_in_the_light_of_the_words_equals_one_masked_pass(host: torch.nn.Module) -> None:
     tokenizer, model, _ = build(embedded.minilm())
     model.eval()
-    mine = features(model, tokenizer, listen(model, tokenizer, SAID), [REPLIES[1]])[0]
+    counted = counts(SAID, REPLIES[1])
+    mine = features(*attend(model, tokenizer, listen(model, tokenizer, SAID), [REPLIES[1]]), [counted])[0]
     said, reply = tokenizer(SAID)["input_ids"], tokenizer(REPLIES[1])["input_ids"][1:]
     count, total = len(said), len(said) + len(reply)
     visible = torch.ones(total, total).bool()
@@ -49,7 +52,7 @@ def test_a_reply_heard_in_the_light_of_the_words_equals_one_masked_pass(host: to
     mask = torch.zeros(1, 1, total, total).masked_fill(~visible, torch.finfo(torch.float32).min)
     types = torch.tensor([[0] * count + [1] * len(reply)])
     out = host(input_ids=torch.tensor([said + reply]), token_type_ids=types, attention_mask=mask).last_hidden_state[0, count:]
-    assert torch.allclose(mine, torch.cat([out.mean(0), out.amax(0), out[-1]]), atol=1e-4)
+    assert torch.allclose(mine, torch.cat([out.mean(0), out.amax(0), out[-1], torch.tensor(counted)]), atol=1e-4)
 
 
 @torch.inference_mode()
@@ -57,8 +60,8 @@ def test_padding_changes_nothing() -> None:
     tokenizer, model, _ = build(embedded.minilm())
     model.eval()
     memory = listen(model, tokenizer, SAID)
-    together = features(model, tokenizer, memory, REPLIES)
-    alone = torch.cat([features(model, tokenizer, memory, [reply]) for reply in REPLIES])
+    together = features(*attend(model, tokenizer, memory, REPLIES), [counts(SAID, reply) for reply in REPLIES])
+    alone = torch.cat([features(*attend(model, tokenizer, memory, [reply]), [counts(SAID, reply)]) for reply in REPLIES])
     assert torch.allclose(together, alone, atol=1e-4)
 
 
