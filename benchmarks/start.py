@@ -30,12 +30,12 @@ AVERAGE_EVERY = 6
 
 
 def lessons() -> list[tuple[str, list[str]]]:
-    """Every (opening, plain replies) of the train split and of the listener's situations."""
+    """Every (opening, plain replies) of the train split and of the listener's situations that have several."""
     written = replies("train", "plain")
     out = [(s.opening, list(written[s.id])) for s in load("train")]
     for path in sorted(EXTRA.glob("situations_*.jsonl")):
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        out += [(row["opening"], row["plain"]) for row in rows if "plain" in row]
+        out += [(row["opening"], row["plain"]) for row in rows if len(row.get("plain", ())) > 1]
     return out
 
 

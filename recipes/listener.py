@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=DELTA)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rank", type=int, default=10)
+    parser.add_argument("--rank", type=int, default=22)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=16)

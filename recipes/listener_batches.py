@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 from listener_corpus import PLAIN, Example
 
-GOOD = 4
+GOOD = 5
 """Good replies in each batch."""
 
 
 def batches(examples: list[Example], size: int, rng: random.Random, share: float = 1.0) -> list[list[Example]]:
-    """Batches of replies to the same words, in random order: a `share` of the `written` ones, the `sampled` ones twice."""
+    """Batches of replies to the same words, in random order: a `share` of the `written` ones, all `sampled` ones."""
     by_words: dict[str, list[Example]] = {}
     for example in examples:
         by_words.setdefault(example.said, []).append(example)
     every = [batch for members in by_words.values() for batch in written(members, size, rng)]
     out = rng.sample(every, round(share * len(every)))
-    out += [batch for _ in range(2) for members in by_words.values() for batch in sampled(members, size, rng)]
+    out += [batch for members in by_words.values() for batch in sampled(members, size, rng)]
     rng.shuffle(out)
     return out
 

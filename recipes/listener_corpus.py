@@ -114,7 +114,7 @@ def for_anybody(examples: list[Example], rng: random.Random) -> Iterator[Example
         yield from (Example(said, reply, MEANT_FOR_ANYBODY, "stock") for reply in rng.sample(GENERIC, 2))
 
 
-def spoiled(examples: list[Example], rng: random.Random, each: int = 8) -> Iterator[Example]:
+def spoiled(examples: list[Example], rng: random.Random, each: int = 4) -> Iterator[Example]:
     """Mechanical spoilings of good replies, `each` for every set of words said."""
     good: dict[str, list[str]] = {}
     for example in examples:

@@ -11,6 +11,8 @@ import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
+from emorl.users.listener import factors
+
 
 class LowRank(torch.nn.Module):
     """A frozen linear layer plus a trainable product of rank `rank`."""
@@ -37,39 +39,53 @@ def adapt(model: Any, rank: int) -> dict[str, LowRank]:
     return adapted
 
 
+def packed(name: str, up: torch.Tensor, down: torch.Tensor) -> dict[str, torch.Tensor]:
+    """One product in eight bits: each component's column of `up` and row of `down` as int8, and one scale for the two."""
+    highs, lows = up.abs().amax(0).clamp(min=1e-12), down.abs().amax(1).clamp(min=1e-12)
+    return {
+        f"{name}|up": (up / highs * 127).round().to(torch.int8),
+        f"{name}|down": (down / lows[:, None] * 127).round().to(torch.int8).contiguous(),
+        f"{name}|scale": (highs * lows / 127**2).float(),
+    }
+
+
 def save(path: Path, head: Any, adapted: dict[str, LowRank]) -> None:
-    """Write the delta in half precision; the first process does."""
+    """Write the delta; the first process does."""
     if dist.is_initialized() and dist.get_rank() > 0:
         return
-    tensors = {"head.weight": head.weight, "head.bias": head.bias}
+    tensors = {"head.weight": head.weight.detach().half(), "head.bias": head.bias.detach().half()}
     for name, layer in adapted.items():
-        tensors |= {f"{name}.weight|down": layer.down, f"{name}.weight|up": layer.up}
-    save_file({k: v.detach().half().contiguous() for k, v in tensors.items()}, path)
+        tensors |= packed(f"{name}.weight", layer.up.detach(), layer.down.detach())
+    save_file(tensors, path)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 def average(paths: Sequence[Path], rank: int) -> dict[str, torch.Tensor]:
-    """The tensors of the delta nearest to the mean of several, in half precision: stages of one training, averaged, are right
-    more often than the last (Wortsman et al. 2022, arXiv 2203.05482). Products are averaged and cut to `rank` by their
-    singular values; a narrower head counts as one with zeros for what it did not see."""
-    deltas = [{name: tensor.float() for name, tensor in load_file(path).items()} for path in paths]
+    """The tensors of the delta nearest to the mean of several: stages of one training, averaged, are right more often than the
+    last (Wortsman et al. 2022, arXiv 2203.05482). Products are averaged and cut to `rank` by their singular values; a narrower
+    head counts as one with zeros for what it did not see."""
+    deltas = [load_file(path) for path in paths]
     width = max(delta["head.weight"].shape[1] for delta in deltas)
-    heads = [F.pad(delta["head.weight"], (0, width - delta["head.weight"].shape[1])) for delta in deltas]
-    out = {"head.weight": torch.stack(heads).mean(0), "head.bias": torch.stack([d["head.bias"] for d in deltas]).mean(0)}
-    for name in sorted({key.rsplit("|", 1)[0] for key in deltas[0] if "|" in key}):
-        mean = torch.stack([delta[f"{name}|up"] @ delta[f"{name}|down"] for delta in deltas]).mean(0)
+    heads = [F.pad(delta["head.weight"].float(), (0, width - delta["head.weight"].shape[1])) for delta in deltas]
+    biases = [delta["head.bias"].float() for delta in deltas]
+    out = {"head.weight": torch.stack(heads).mean(0).half(), "head.bias": torch.stack(biases).mean(0).half()}
+    products = [factors(delta) for delta in deltas]
+    for name in products[0]:
+        mean = torch.stack([up @ down for up, down in (each[name] for each in products)]).mean(0)
         left, size, right = torch.linalg.svd(mean, full_matrices=False)
         root = size[:rank].sqrt()
-        out |= {f"{name}|up": left[:, :rank] * root, f"{name}|down": root[:, None] * right[:rank]}
-    return {name: tensor.half().contiguous() for name, tensor in out.items()}
+        out |= packed(name, left[:, :rank] * root, root[:, None] * right[:rank])
+    return out
 
 
 def load(path: Path, head: Any, adapted: dict[str, LowRank]) -> None:
-    """Go on from a delta that `save` or `average` wrote; its head may have seen fewer counts than this one."""
-    tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
-    seen = tensors["head.weight"]
-    head.load_state_dict({"weight": F.pad(seen, (0, head.in_features - seen.shape[1])), "bias": tensors["head.bias"]})
+    """Go on from a delta that `save` or `average` wrote; its head may have seen fewer counts than this one, and its rank may be
+    lower: new components begin at nothing, as in `LowRank`."""
+    tensors = load_file(path)
+    seen = tensors["head.weight"].float()
+    head.load_state_dict({"weight": F.pad(seen, (0, head.in_features - seen.shape[1])), "bias": tensors["head.bias"].float()})
     with torch.no_grad():
-        for name, layer in adapted.items():
-            layer.down.copy_(tensors[f"{name}.weight|down"])
-            layer.up.copy_(tensors[f"{name}.weight|up"])
+        for name, (up, down) in factors(tensors).items():
+            layer = adapted[name.removesuffix(".weight")]
+            layer.up[:, : up.shape[1]] = up
+            layer.down[: down.shape[0]] = down

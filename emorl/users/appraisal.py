@@ -17,7 +17,7 @@ from emorl.users.listener import Listener, Verdict, heard
 from emorl.users.signals import clip, ill_formed, intention, invented, parroting, ramp, understanding
 from emorl.users.text import finished_part
 
-TABLES = "tables:3"
+TABLES = "tables:4"
 """Version of every constant that shapes an appraisal; part of the user's fingerprint."""
 
 WEIGHTS: Mapping[str, float] = {
@@ -83,8 +83,11 @@ def appraise(
 def _of_story(scenario: Scenario, said: Said, reply: str, encoder: Encoder, verdict: Verdict | None) -> list[Component]:
     value, taken = understanding(encoder, said.particulars, reply, said.words)
     copied = parroting(reply, said.words)
+    bland = _taken_amiss(verdict.share("stock")) if verdict else 0.0
+    value *= 1.0 - bland
     why = f"took up: {'; '.join(taken)}" if taken and value > 0 else "took up nothing of what I said"
-    out = [Component("understood", round(value, 4), "only hands my own words back" if copied > 0.5 else why)]
+    why = "only hands my own words back" if copied > 0.5 else "that could be said to anyone" if bland > 0.5 else why
+    out = [Component("understood", round(value, 4), why)]
     cost, strange = invented(reply, said.known)
     if verdict:
         out.append(Component("sense", round(verdict.sense, 4), _sense_reason(verdict.sense)))
@@ -103,7 +106,7 @@ def _of_manner(scenario: Scenario, said: Said, reply: str, verdict: Verdict | No
     if verdict is None:
         return out
     judged = (
-        ("warmth", ("wrong_feeling", "stock"), "that is not how I feel", "the tone fits how I feel"),
+        ("warmth", ("wrong_feeling",), "that is not how I feel", "the tone fits how I feel"),
         ("help", ("harm", "collude"), "that would do harm", "nothing in it would harm"),
         ("respect", ("contempt", "minimise", "calm_down"), "it talks down to me", "it takes me seriously"),
         ("timing", ("lecture", "false_cheer"), "too early, or too cheerful, for that", "it does not rush me"),
@@ -117,7 +120,12 @@ def _of_manner(scenario: Scenario, said: Said, reply: str, verdict: Verdict | No
 
 def _amiss(name: str, share: float, why: str) -> Component:
     """A component that can only cost: 0 up to `SUSPECT`, -1 from `SURE` on."""
-    return Component(name, round(-ramp(share, SUSPECT, SURE), 4) + 0.0, why)
+    return Component(name, round(-_taken_amiss(share), 4) + 0.0, why)
+
+
+def _taken_amiss(share: float) -> float:
+    """How sure the user is, in [0, 1], that a reply is of a kind to which the listener gives this probability."""
+    return ramp(share, SUSPECT, SURE)
 
 
 def weigh(parts: Sequence[Component], persona: Mapping[str, float]) -> Appraisal:

@@ -1,7 +1,7 @@
 """The listener: "does this make sense to me, and what is it doing to me?"
 
 A cross-encoder on MiniLM: the user's words are read once, and each reply is read in their light. It ships as a low-rank
-delta and a head (`data/listener.safetensors`, under 1 MB), made by `recipes/listener.py` from replies written for
+delta in eight bits and a head (`data/listener.safetensors`, under 1 MB), made by `recipes/listener.py` from replies written for
 this project; the base weights stay where they are. Its hash is part of the user's fingerprint.
 """
 
@@ -109,14 +109,22 @@ def features(hidden: Any, mask: Any, counted: Sequence[Sequence[float]]) -> Any:
     return torch.cat([(hidden * weight).sum(1) / weight.sum(1), highest, ends, torch.tensor(counted)], dim=-1)
 
 
+def factors(tensors: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Weight name -> (up Float[out, rank], down Float[rank, in]) of a delta, whose every component is stored as two rows of
+    int8 and one scale for their product."""
+    names = sorted({key.rsplit("|", 1)[0] for key in tensors if "|" in key})
+    roots = {name: tensors[f"{name}|scale"].sqrt() for name in names}
+    return {n: (tensors[f"{n}|up"].float() * roots[n], tensors[f"{n}|down"].float() * roots[n][:, None]) for n in names}
+
+
 def merge(model: Any, tensors: dict[str, Any]) -> None:
     """Add each low-rank product `up @ down` of the delta to its weight, in place."""
     import torch
 
     weights = dict(model.named_parameters())
     with torch.no_grad():
-        for name in sorted({key.rsplit("|", 1)[0] for key in tensors if "|" in key}):
-            weights[name] += tensors[f"{name}|up"].float() @ tensors[f"{name}|down"].float()
+        for name, (up, down) in factors(tensors).items():
+            weights[name] += up @ down
 
 
 class Listener:
