@@ -43,7 +43,7 @@ def packed(name: str, up: torch.Tensor, down: torch.Tensor) -> dict[str, torch.T
     """One product in eight bits: each component's column of `up` and row of `down` as int8, and one scale for the two."""
     highs, lows = up.abs().amax(0).clamp(min=1e-12), down.abs().amax(1).clamp(min=1e-12)
     return {
-        f"{name}|up": (up / highs * 127).round().to(torch.int8),
+        f"{name}|up": (up / highs * 127).round().to(torch.int8).contiguous(),
         f"{name}|down": (down / lows[:, None] * 127).round().to(torch.int8).contiguous(),
         f"{name}|scale": (highs * lows / 127**2).float(),
     }

@@ -17,7 +17,7 @@ from emorl.users.listener import Listener, Verdict, heard
 from emorl.users.signals import clip, ill_formed, intention, invented, parroting, ramp, understanding
 from emorl.users.text import finished_part
 
-TABLES = "tables:4"
+TABLES = "tables:5"
 """Version of every constant that shapes an appraisal; part of the user's fingerprint."""
 
 WEIGHTS: Mapping[str, float] = {
@@ -34,12 +34,15 @@ WEIGHTS: Mapping[str, float] = {
 }
 """What a full component is worth, before the persona's own factor."""
 
-UNMET, MET = 0.20, 0.40
+UNMET, MET = 0.35, 0.55
 """Sum of weighted components at which a user does not feel met at all, and fully: gains saturate there."""
 NOT_MINE = 0.3
 """Below this understanding a reply counts less and less, whatever else it does: it could have been said to anyone."""
 WOUNDS = {"respect": 0.6, "help": 0.6, "warmth": 0.6, "faithful": 0.6, "honesty": 0.6}
 """How deep each full injury goes, in [0, 1]."""
+INSULTS, INSULTED = ("respect", "help", "warmth"), 0.4
+"""Injuries that are meant or feel so, and how deep they go before the user answers them as such: being mistaken about my story
+or promising too much hurts as well, but nobody answers it with "how dare you"."""
 SUSPECT, SURE = 0.6, 0.95
 """The listener's probability at which the user begins to take a reply amiss, and is sure."""
 
@@ -63,6 +66,8 @@ class Appraisal:
     """How far the user feels met, in [0, 1]."""
     hurt: float
     """How deep the injuries go, in [0, 1]."""
+    insulted: bool
+    """The reply went against me, what I need or what I feel."""
     misread: bool
     """The reply got the story or the feeling wrong."""
 
@@ -133,9 +138,10 @@ def weigh(parts: Sequence[Component], persona: Mapping[str, float]) -> Appraisal
     value = {c.name: c.value for c in parts}
     total = sum(WEIGHTS[name] * persona.get(name, 1.0) * v for name, v in value.items())
     met = ramp(total, UNMET, MET) * ramp(value["understood"], 0.0, NOT_MINE)
-    hurt = sum(depth * persona.get(name, 1.0) * -value.get(name, 0.0) for name, depth in WOUNDS.items())
+    wounds = {name: depth * persona.get(name, 1.0) * -value.get(name, 0.0) for name, depth in WOUNDS.items()}
+    insulted = sum(wounds[name] for name in INSULTS) >= INSULTED
     misread = min(value.get("faithful", 0.0), value.get("warmth", 0.0)) < -0.4
-    return Appraisal(tuple(parts), met=round(met, 4), hurt=round(clip(hurt), 4), misread=misread)
+    return Appraisal(tuple(parts), round(met, 4), hurt=round(clip(sum(wounds.values())), 4), insulted=insulted, misread=misread)
 
 
 def _sense_reason(sense: float) -> str:

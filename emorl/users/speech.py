@@ -49,7 +49,7 @@ def answer(talk: Talk, appraisal: Appraisal) -> tuple[str, Talk, Ending | None]:
     after = replace(talk, strain=strain)
     if strain >= 1.0:
         return _say(after, "leave", "walked_out")
-    if appraisal.hurt >= 0.4:
+    if appraisal.insulted:
         return _say(after, "hurt")
     if appraisal.misread and appraisal.met < 0.6:
         return _say(after, "correct")

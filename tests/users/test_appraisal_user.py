@@ -67,7 +67,7 @@ def test_an_emotion_that_is_not_met_leaves_its_band_within_two_turns(lexical: Ap
 def test_fully_met_the_emotion_goes_to_the_middle_of_the_band(lexical: AppraisalUser) -> None:
     for scenario in EVERYONE:
         lo, hi = scenario.band(1)
-        change = lexical._change(Talk(scenario, 0, scenario.level), Appraisal((), 1.0, 0.0, misread=False))
+        change = lexical._change(Talk(scenario, 0, scenario.level), Appraisal((), 1.0, 0.0, insulted=False, misread=False))
         assert lo <= scenario.level + change <= hi, scenario.id
 
 

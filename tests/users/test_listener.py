@@ -71,8 +71,9 @@ def test_the_delta_is_small_and_adds_its_products(host: torch.nn.Module) -> None
     name = "encoder.layer.0.attention.self.query.weight"
     _, model, _ = build(embedded.minilm())
     merge(model, tensors)
-    expected = host.get_parameter(name) + tensors[f"{name}|up"].float() @ tensors[f"{name}|down"].float()
-    assert torch.allclose(model.get_parameter(name), expected, atol=1e-6)
+    up, down, scale = (tensors[f"{name}|{part}"].double() for part in ("up", "down", "scale"))
+    expected = host.get_parameter(name) + torch.einsum("k,ok,ki->oi", scale, up, down)
+    assert torch.allclose(model.get_parameter(name).double(), expected, atol=1e-5)
 
 
 def test_a_verdict_is_a_probability_and_a_distribution_and_never_changes() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from emorl.dialogue import Component
 from emorl.scenarios import load
-from emorl.users.appraisal import Appraisal
+from emorl.users.appraisal import WOUNDS, Appraisal, weigh
 from emorl.users.speech import Talk, answer, said
 
 EVERYONE = [*load("train"), *load("dev")]
-MET = Appraisal((), met=1.0, hurt=0.0, misread=False)
-UNMET = Appraisal((), met=0.0, hurt=0.0, misread=False)
-HURT = Appraisal((), met=0.0, hurt=0.8, misread=False)
-MISREAD = Appraisal((), met=0.1, hurt=0.2, misread=True)
+MET = Appraisal((), met=1.0, hurt=0.0, insulted=False, misread=False)
+UNMET = Appraisal((), met=0.0, hurt=0.0, insulted=False, misread=False)
+HURT = Appraisal((), met=0.0, hurt=0.8, insulted=True, misread=False)
+MISREAD = Appraisal((), met=0.1, hurt=0.6, insulted=False, misread=True)
+OVERDONE = Appraisal((), met=0.0, hurt=0.6, insulted=False, misread=False)
 
 
 def start(index: int = 0) -> Talk:
@@ -20,12 +22,32 @@ def start(index: int = 0) -> Talk:
 
 
 @pytest.mark.parametrize(
-    ("appraisal", "mood"), [(UNMET, "repeat"), (HURT, "hurt"), (MISREAD, "correct")], ids=["unmet", "hurt", "misread"]
+    ("appraisal", "moods"),
+    [(UNMET, ["repeat"]), (HURT, ["hurt"]), (MISREAD, ["correct"]), (OVERDONE, ["repeat", "withdraw"])],
+    ids=["unmet", "hurt", "misread", "overdone"],
 )
-def test_the_line_suits_the_treatment(appraisal: Appraisal, mood: str) -> None:
+def test_the_line_suits_the_treatment(appraisal: Appraisal, moods: list[str]) -> None:
     for index, scenario in enumerate(EVERYONE):
         words, _, ending = answer(start(index), appraisal)
-        assert ending == "walked_out" or words in getattr(scenario.voice, mood), scenario.id
+        fitting = [line for mood in moods for line in getattr(scenario.voice, mood)]
+        assert ending == "walked_out" or words in fitting, scenario.id
+
+
+@pytest.mark.parametrize(
+    ("injury", "insulted", "misread"),
+    [
+        ("respect", True, False),
+        ("help", True, False),
+        ("warmth", True, True),
+        ("faithful", False, True),
+        ("honesty", False, False),
+    ],
+)
+def test_every_injury_hurts_and_not_every_one_is_an_insult(injury: str, insulted: bool, misread: bool) -> None:
+    parts = [Component("understood", 1.0, ""), Component("sense", 1.0, ""), Component(injury, -1.0, "")]
+    appraisal = weigh(parts, {})
+    assert appraisal.hurt == WOUNDS[injury]
+    assert (appraisal.insulted, appraisal.misread) == (insulted, misread)
 
 
 def test_understood_the_user_opens_up_in_order_and_is_satisfied() -> None:
