@@ -1,7 +1,7 @@
 """The simulated user's share of a rollout's time, and its replies a second.
 
 python benchmarks/users.py                                  # writes benchmarks/baselines/users.json
-python benchmarks/users.py --rollouts 1 --replies 16 --out /tmp/users.json
+python benchmarks/users.py --rollouts 1 --replies 16 --out users.json
 
 The demo's setting, in one process on the CPU: SmolLM2-135M-Instruct holds batches of eight dialogues of two replies of at
 most 44 tokens with the appraisal user. The user's share is its time divided by the time of the whole rollout, so it needs no
