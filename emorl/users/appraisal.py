@@ -17,7 +17,7 @@ from emorl.users.listener import Listener, Verdict, heard
 from emorl.users.signals import clip, ill_formed, intention, invented, parroting, ramp, understanding
 from emorl.users.text import finished_part
 
-TABLES = "tables:5"
+TABLES = "tables:6"
 """Version of every constant that shapes an appraisal; part of the user's fingerprint."""
 
 WEIGHTS: Mapping[str, float] = {
@@ -36,6 +36,8 @@ WEIGHTS: Mapping[str, float] = {
 
 UNMET, MET = 0.35, 0.55
 """Sum of weighted components at which a user does not feel met at all, and fully: gains saturate there."""
+UNMET_BY_WORDS, MET_BY_WORDS = 0.05, 0.20
+"""The same without a listener, whose *sense* is most of the sum."""
 NOT_MINE = 0.3
 """Below this understanding a reply counts less and less, whatever else it does: it could have been said to anyone."""
 WOUNDS = {"respect": 0.6, "help": 0.6, "warmth": 0.6, "faithful": 0.6, "honesty": 0.6}
@@ -137,7 +139,8 @@ def weigh(parts: Sequence[Component], persona: Mapping[str, float]) -> Appraisal
     """Add up the components under a persona's weights."""
     value = {c.name: c.value for c in parts}
     total = sum(WEIGHTS[name] * persona.get(name, 1.0) * v for name, v in value.items())
-    met = ramp(total, UNMET, MET) * ramp(value["understood"], 0.0, NOT_MINE)
+    low, high = (UNMET, MET) if "sense" in value else (UNMET_BY_WORDS, MET_BY_WORDS)
+    met = ramp(total, low, high) * ramp(value["understood"], 0.0, NOT_MINE)
     wounds = {name: depth * persona.get(name, 1.0) * -value.get(name, 0.0) for name, depth in WOUNDS.items()}
     insulted = sum(wounds[name] for name in INSULTS) >= INSULTED
     misread = min(value.get("faithful", 0.0), value.get("warmth", 0.0)) < -0.4

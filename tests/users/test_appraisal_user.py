@@ -16,7 +16,7 @@ from emorl.users.appraisal import Appraisal
 from emorl.users.appraisal_user import AppraisalUser
 from emorl.users.base import Reaction, Reply
 from emorl.users.speech import Talk
-from tests.attacks import cases
+from tests.attacks import MARGIN, cases, score
 
 GOOD = {case.scenario.id: case.good[0] for case in cases("train")}
 EVERYONE = [*load("train"), *load("dev")]
@@ -95,6 +95,16 @@ def test_the_pure_python_backend_says_so() -> None:
         make("appraisal", backend="bert")
     with pytest.raises(ValueError, match="appraisal"):
         make("nobody")
+
+
+def test_by_words_alone_a_good_reply_beats_one_to_anybody_and_one_that_is_no_reply(lexical: AppraisalUser) -> None:
+    """What needs no understanding; a sneer in the right words fools it, as its documentation says."""
+    plain = ("pasted 1", "pasted 2", "pasted 3", "echo", "essay", "generic cheer", "empty", "repeated", "1,000 words", "cut off")
+    gains = []
+    for case in cases("train"):
+        good, *rest = score(lexical, case.scenario, [case.good[0], *(case.attacks[name] for name in plain)])
+        gains += [good - value for value in rest]
+    assert sum(gain < MARGIN for gain in gains) <= 0.01 * len(gains)
 
 
 def test_a_checkpoint_of_another_user_is_refused(user: AppraisalUser, lexical: AppraisalUser) -> None:
