@@ -62,11 +62,9 @@ def save(path: Path, head: Any, adapted: dict[str, LowRank]) -> None:
 
 def average(paths: Sequence[Path], rank: int) -> dict[str, torch.Tensor]:
     """The tensors of the delta nearest to the mean of several: stages of one training, averaged, are right more often than the
-    last (Wortsman et al. 2022, arXiv 2203.05482). Products are averaged and cut to `rank` by their singular values; a narrower
-    head counts as one with zeros for what it did not see."""
+    last (Wortsman et al. 2022, arXiv 2203.05482). Products are averaged and cut to `rank` by their singular values."""
     deltas = [load_file(path) for path in paths]
-    width = max(delta["head.weight"].shape[1] for delta in deltas)
-    heads = [F.pad(delta["head.weight"].float(), (0, width - delta["head.weight"].shape[1])) for delta in deltas]
+    heads = [delta["head.weight"].float() for delta in deltas]
     biases = [delta["head.bias"].float() for delta in deltas]
     out = {"head.weight": torch.stack(heads).mean(0).half(), "head.bias": torch.stack(biases).mean(0).half()}
     products = [factors(delta) for delta in deltas]
@@ -79,11 +77,9 @@ def average(paths: Sequence[Path], rank: int) -> dict[str, torch.Tensor]:
 
 
 def load(path: Path, head: Any, adapted: dict[str, LowRank]) -> None:
-    """Go on from a delta that `save` or `average` wrote; its head may have seen fewer counts than this one, and its rank may be
-    lower: new components begin at nothing, as in `LowRank`."""
+    """Go on from a delta that `save` or `average` wrote; its rank may be lower: new components begin at nothing."""
     tensors = load_file(path)
-    seen = tensors["head.weight"].float()
-    head.load_state_dict({"weight": F.pad(seen, (0, head.in_features - seen.shape[1])), "bias": tensors["head.bias"].float()})
+    head.load_state_dict({"weight": tensors["head.weight"].float(), "bias": tensors["head.bias"].float()})
     with torch.no_grad():
         for name, (up, down) in factors(tensors).items():
             layer = adapted[name.removesuffix(".weight")]

@@ -111,7 +111,9 @@ def features(hidden: Any, mask: Any, counted: Sequence[Sequence[float]]) -> Any:
 
 def factors(tensors: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Weight name -> (up Float[out, rank], down Float[rank, in]) of a delta, whose every component is stored as two rows of
-    int8 and one scale for their product."""
+    int8 and one scale for their product. Raises `ValueError` for a delta in the half-precision format of old."""
+    if not any(key.endswith("|scale") for key in tensors):
+        raise ValueError("the listener's delta has no '|scale': it is of an older format; make it again with recipes/listener.py")
     names = sorted({key.rsplit("|", 1)[0] for key in tensors if "|" in key})
     roots = {name: tensors[f"{name}|scale"].sqrt() for name in names}
     return {n: (tensors[f"{n}|up"].float() * roots[n], tensors[f"{n}|down"].float() * roots[n][:, None]) for n in names}

@@ -101,24 +101,29 @@ def test_eight_bits_hold_a_product_to_a_hundredth_of_each_component() -> None:
         assert (torch.outer(held_up[:, k], held_down[k]) - whole).abs().max() <= 0.01 * whole.abs().max()
 
 
-def test_a_delta_is_gone_on_from_in_a_higher_rank_and_a_wider_head(tmp_path: Path) -> None:
+def test_a_delta_is_gone_on_from_in_a_higher_rank(tmp_path: Path) -> None:
     rng = torch.Generator().manual_seed(0)
     up, down = torch.randn(12, 2, generator=rng), torch.randn(2, 9, generator=rng)
     head = {"head.weight": torch.ones(3, 6), "head.bias": torch.arange(3.0)}
     save_file({**packed("layer.weight", up, down), **head}, tmp_path / "a")
-    layer, wider = LowRank(torch.nn.Linear(9, 12), rank=5), torch.nn.Linear(8, 3)
-    load(tmp_path / "a", wider, {"layer": layer})
+    layer, judge = LowRank(torch.nn.Linear(9, 12), rank=5), torch.nn.Linear(6, 3)
+    load(tmp_path / "a", judge, {"layer": layer})
     assert torch.allclose(layer.up @ layer.down, up @ down, atol=0.1)
-    assert wider.weight.tolist() == [[1.0] * 6 + [0.0] * 2] * 3 and wider.bias.tolist() == [0.0, 1.0, 2.0]
+    assert judge.weight.tolist() == [[1.0] * 6] * 3 and judge.bias.tolist() == [0.0, 1.0, 2.0]
+
+
+def test_a_delta_of_an_older_format_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ValueError, match=r"recipes/listener\.py"):
+        factors({"layer.weight|up": torch.ones(2, 1), "layer.weight|down": torch.ones(1, 2)})
 
 
 def test_an_average_of_deltas_is_the_mean_of_their_products_as_far_as_the_rank_reaches(tmp_path: Path) -> None:
     rng = torch.Generator().manual_seed(0)
     paths, products = [tmp_path / "a", tmp_path / "b"], []
-    for width, path in zip((6, 8), paths, strict=True):
+    for value, path in zip((1.0, 3.0), paths, strict=True):
         up, down = torch.randn(12, 2, generator=rng), torch.randn(2, 9, generator=rng)
         products.append(up @ down)
-        head = {"head.weight": torch.ones(3, width), "head.bias": torch.zeros(3)}
+        head = {"head.weight": torch.full((3, 6), value), "head.bias": torch.zeros(3)}
         save_file({**packed("layer.weight", up, down), **head}, path)
     mean = (products[0] + products[1]) / 2
     whole, cut = average(paths, rank=4), average(paths, rank=3)
@@ -126,4 +131,4 @@ def test_an_average_of_deltas_is_the_mean_of_their_products_as_far_as_the_rank_r
     assert torch.allclose(up @ down, mean, atol=0.05)
     lost = mean - cut_up @ cut_down
     assert torch.linalg.matrix_norm(lost, 2) == pytest.approx(float(torch.linalg.svdvals(mean)[3]), abs=0.05)
-    assert whole["head.weight"].tolist() == [[1.0] * 6 + [0.5] * 2] * 3
+    assert whole["head.weight"].tolist() == [[2.0] * 6] * 3
