@@ -17,7 +17,7 @@ from emorl.users.listener import Listener, Verdict, heard
 from emorl.users.signals import clip, ill_formed, intention, invented, parroting, ramp, understanding
 from emorl.users.text import finished_part
 
-TABLES = "tables:6"
+TABLES = "tables:7"
 """Version of every constant that shapes an appraisal; part of the user's fingerprint."""
 
 WEIGHTS: Mapping[str, float] = {
@@ -34,11 +34,11 @@ WEIGHTS: Mapping[str, float] = {
 }
 """What a full component is worth, before the persona's own factor."""
 
-UNMET, MET = 0.35, 0.55
+UNMET, MET = 0.3, 0.5
 """Sum of weighted components at which a user does not feel met at all, and fully: gains saturate there."""
 UNMET_BY_WORDS, MET_BY_WORDS = 0.05, 0.20
 """The same without a listener, whose *sense* is most of the sum."""
-NOT_MINE = 0.3
+NOT_MINE = 0.1
 """Below this understanding a reply counts less and less, whatever else it does: it could have been said to anyone."""
 WOUNDS = {"respect": 0.6, "help": 0.6, "warmth": 0.6, "faithful": 0.6, "honesty": 0.6}
 """How deep each full injury goes, in [0, 1]."""

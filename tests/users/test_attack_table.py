@@ -1,8 +1,8 @@
 """The attack table on the held-out scenarios, and where the user falls short of it.
 
 The aim is no exception: the good reply beats every attack by 0.1 of the reward's range, and its four paraphrases lie within
-half of that. The user is not there yet: two of 562 pairs are lost, and 6 of 20 scenarios have a paraphrase that scores
-apart (`docs/LOG.md`). The bounds here keep it from getting worse.
+half of that. The user is not there yet: one of 562 pairs is lost, and 5 of 20 scenarios have a paraphrase that scores apart
+(`docs/LOG.md`). The bounds here keep it from getting worse.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import pytest
 from emorl.users.appraisal_user import AppraisalUser
 from tests.attacks import MARGIN, Case, cases, score
 
-WRONGLY_RANKED = 0.01
+WRONGLY_RANKED = 0.005
 """Share of (good, attack) pairs allowed under the margin."""
-APART = 0.35
+APART = 0.3
 """Share of scenarios allowed with paraphrases further apart than half the margin."""
 
 
