@@ -110,8 +110,8 @@ class Request:
         return hashlib.sha256(json.dumps(what, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def tokens_guess(self) -> int:
-        """Prompt tokens, guessed from above without a tokenizer: one for three characters, and eight a message."""
-        return sum(len(content) // 3 + 8 for _, content in self.messages)
+        """Prompt tokens, guessed from above without a tokenizer: one for three bytes, and sixteen a message."""
+        return sum(len(content.encode()) // 3 + 16 for _, content in self.messages)
 
 
 @dataclass(frozen=True)
