@@ -1,8 +1,7 @@
 """The attack table on the held-out scenarios, and where the user falls short of it.
 
-The aim is no exception: the good reply beats every attack by 0.1 of the reward's range, and its four paraphrases lie within
-half of that. The user is not there yet: one of 562 pairs is lost, and 5 of 20 scenarios have a paraphrase that scores apart
-(`docs/LOG.md`). The bounds here keep it from getting worse.
+The aim is no exception: the good reply beats every attack by 0.1 of the reward's range, which it does, and its four paraphrases
+lie within half of that, which they do in 15 of 20 scenarios (`docs/LOG.md`). The bounds here keep it from getting worse.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import pytest
 from emorl.users.appraisal_user import AppraisalUser
 from tests.attacks import MARGIN, Case, cases, score
 
-WRONGLY_RANKED = 0.005
+WRONGLY_RANKED = 0.0
 """Share of (good, attack) pairs allowed under the margin."""
 APART = 0.3
 """Share of scenarios allowed with paraphrases further apart than half the margin."""
