@@ -103,7 +103,8 @@ def converse(
     if turns < 1:
         raise ValueError(f"turns is {turns}; plan at least one reply")
     policy.open([plan.prompt for plan in plans])
-    states = user.reset([plan.scenario for plan in plans], [plan.seed for plan in plans])
+    seeds, siblings = [plan.seed for plan in plans], [plan.sibling for plan in plans]
+    states = user.reset([plan.scenario for plan in plans], seeds, siblings)
     talks = [_Talk(plan, state) for plan, state in zip(plans, states, strict=True)]
     for turn in range(1, turns + 1):
         rows = [row for row, talk in enumerate(talks) if talk.stop is None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from emorl.records import require
 
@@ -24,7 +24,10 @@ Emotion = Literal[
     "overwhelm",
     "disappointment",
     "joy",
+    "unstated",
 ]
+STATED: tuple[Emotion, ...] = tuple(e for e in get_args(Emotion) if e != "unstated")
+"""The feelings that have a name; "unstated" is for scenarios that give none, such as RLVER's published profiles."""
 Intention = Literal["be_heard", "be_steadied", "be_backed", "decide", "act", "see_clearly", "repair", "celebrate"]
 Belief = Literal["nothing", "wrong", "right"]
 

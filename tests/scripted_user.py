@@ -51,7 +51,7 @@ class ScriptedUser:
     def needs_apt_path(self) -> bool:
         return self._needs_apt_path
 
-    def reset(self, scenarios: Sequence[Scenario], seeds: Sequence[int]) -> list[Any]:
+    def reset(self, scenarios: Sequence[Scenario], seeds: Sequence[int], siblings: Sequence[int] | None = None) -> list[Any]:
         self.resets += [(s.id, seed) for s, seed in zip(scenarios, seeds, strict=True)]
         return [{"id": s.id, "emotion": s.level, "turn": 0, "seed": seed} for s, seed in zip(scenarios, seeds, strict=True)]
 

@@ -48,7 +48,7 @@ class Reward(ABC):
         return self._score(dialogue)
 
     @abstractmethod
-    def _score(self, dialogue: Dialogue) -> float:
+    def _score(self, dialogue: Dialogue) -> float | None:
         """The score of a dialogue that did not fail."""
 
     def check(self, scenarios: Iterable[Scenario]) -> None:

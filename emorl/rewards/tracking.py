@@ -6,13 +6,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
 
 from emorl.dialogue import Dialogue
 from emorl.rewards.base import Reward
-from emorl.scenario import Emotion
+from emorl.scenario import STATED
 
-LABELS: tuple[str, ...] = get_args(Emotion)
+LABELS: tuple[str, ...] = STATED
 
 TRACKING_PROMPT = (
     "Before you answer, think between <think> and </think>. In your thoughts write one line that says what the user feels now, "
@@ -70,6 +69,7 @@ class EmotionTracking(Reward):
     The distribution stands in the think block (`read_feels` has the format, `TRACKING_PROMPT` tells the policy).
     Unreadable scores 0, the worst, and never `None`: else a policy could choose not to be scored. The score is proper:
     its mean is greatest where the policy states what it believes. A uniform guess over the ten labels scores 0.55.
+    `None`, does not apply, where the scenario names no feeling.
     Source: Brier (1950), "Verification of forecasts expressed in terms of probability".
 
     >>> round(1 - brier({"grief": 0.7, "shame": 0.3}, "grief") / 2, 2)
@@ -78,7 +78,9 @@ class EmotionTracking(Reward):
 
     name: str = "emotion_tracking"
 
-    def _score(self, dialogue: Dialogue) -> float:
+    def _score(self, dialogue: Dialogue) -> float | None:
         truth = dialogue.scenario.emotion
+        if truth not in LABELS:
+            return None
         stated = [read_feels(turn.think) for turn in dialogue.turns]
         return sum(0.0 if p is None else 1.0 - brier(p, truth) / 2.0 for p in stated) / len(stated)

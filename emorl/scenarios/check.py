@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from emorl.records import RecordError, from_json, text_lines
-from emorl.scenario import NEUTRAL, Scenario
+from emorl.scenario import NEUTRAL, STATED, Scenario
 from emorl.scenarios import opening_key
 
 REACH = 25.0
@@ -83,7 +83,7 @@ def _empty(scenario: Scenario) -> Iterator[tuple[str, str, str]]:
 
 def _level(scenario: Scenario) -> Iterator[tuple[str, str, str]]:
     pleasant = scenario.emotion in PLEASANT
-    if (scenario.level > NEUTRAL) != pleasant:
+    if scenario.emotion in STATED and (scenario.level > NEUTRAL) != pleasant:
         side = "above" if pleasant else "below"
         yield "level", f"is {scenario.level:g}, but {scenario.emotion} lies {side} neutral", f"Give a level {side} {NEUTRAL:g}."
 

@@ -49,8 +49,8 @@ class AppraisalUser:
     def fingerprint(self) -> str:
         return self._fingerprint
 
-    def reset(self, scenarios: Sequence[Scenario], seeds: Sequence[int]) -> list[Talk]:
-        """A fresh talk per scenario. Raises `ValueError` for a scenario without an apt path."""
+    def reset(self, scenarios: Sequence[Scenario], seeds: Sequence[int], siblings: Sequence[int] | None = None) -> list[Talk]:
+        """A fresh talk per scenario, the same for all siblings. Raises `ValueError` for a scenario without an apt path."""
         for scenario in scenarios:
             scenario.band(1)
         return [Talk(scenario, seed, scenario.level) for scenario, seed in zip(scenarios, seeds, strict=True)]

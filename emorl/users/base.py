@@ -53,8 +53,12 @@ class User(Protocol):
         """Whether scenarios without an `apt_path` must be refused at start."""
         ...
 
-    def reset(self, scenarios: Sequence[Scenario], seeds: Sequence[int]) -> list[Any]:
-        """The state of each new talk, before the first reply."""
+    def reset(self, scenarios: Sequence[Scenario], seeds: Sequence[int], siblings: Sequence[int] | None = None) -> list[Any]:
+        """The state of each new talk, before the first reply.
+
+        `siblings`: the place of each talk in its group (`None`: all 0). Whatever a user is, it is by scenario and seed alone;
+        only the sampling noise of a user that samples may differ among siblings.
+        """
         ...
 
     def react(self, states: Sequence[Any], replies: Sequence[Reply]) -> list[Reaction]:
