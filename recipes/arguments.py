@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,14 @@ class EmotionArguments:
     scenario_limit: int = field(default=0, metadata={"help": "use N scenarios, spread over the file; 0: all"})
     eval_scenarios: str = field(default="dev", metadata={"help": "held-out scenarios: a packaged split or a file"})
     eval_limit: int = field(default=0, metadata={"help": "use N held-out scenarios, spread over the file; 0: all"})
-    user: str = field(default="appraisal", metadata={"help": "the simulated user: appraisal"})
-    user_backend: str = field(default="minilm", metadata={"help": "of the appraisal user: minilm, or lexical (words only)"})
+    user: str = field(
+        default="appraisal",
+        metadata={"help": "the simulated user: appraisal (embedded), or sentient (a language model behind a server)"},
+    )
+    user_options: str = field(
+        default="",
+        metadata={"help": "the user's own options, as --user.NAME VALUE (--user.backend lexical, --user.base_url http://…/v1)"},
+    )
     rewards: list[str] = field(
         default_factory=lambda: ["emotion_trajectory=1.0"],
         metadata={"help": "reward names with weights: emotion_trajectory=1.0 think_format=0.2; in YAML also a mapping"},
@@ -43,6 +50,7 @@ class EmotionArguments:
 
     def __post_init__(self) -> None:
         self.weights = weights_of(self.rewards)
+        self.user_settings = mapping_of("--user_options", self.user_options)
 
 
 CLASSES: tuple[type, ...] = (EmotionArguments, GRPOConfig, ModelConfig)
@@ -84,8 +92,36 @@ def parse(argv: list[str], ours: Mapping[str, Any]) -> Options:
         check_preset(Path(argv[argv.index("--config") + 1]))
     parser = TrlParser(CLASSES)
     parser.set_defaults_with_config(**machine_defaults(), **ours)
+    argv, given = user_flags(argv)
     emotion, args, model = parser.parse_args_and_config(argv)
+    emotion.user_settings |= given
+    emotion.user_options = json.dumps(emotion.user_settings)  # what config.yaml keeps
     return emotion, args, model
+
+
+def user_flags(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """The command line without its `--user.NAME VALUE` pairs, and these: a value is YAML, so that numbers are numbers."""
+    rest, given = [], {}
+    words = iter(argv)
+    for word in words:
+        if not word.startswith("--user."):
+            rest.append(word)
+            continue
+        name, equals, value = word.removeprefix("--user.").partition("=")
+        if not equals:
+            value = next(words, "")
+        if not name or not value or value.startswith("--"):
+            raise ValueError(f"{word}: has no value; write --user.NAME VALUE")
+        given[name] = yaml.safe_load(value)
+    return rest, given
+
+
+def mapping_of(option: str, value: Any) -> dict[str, Any]:
+    """The mapping that a preset gives, or that stands in a text of YAML or JSON. Raises `ValueError`."""
+    found = (yaml.safe_load(value) if value.strip() else {}) if isinstance(value, str) else value
+    if not isinstance(found, dict):
+        raise ValueError(f"{option} is {value!r}; give a mapping, such as {{backend: lexical}}")
+    return found
 
 
 def check_preset(path: Path) -> None:

@@ -10,6 +10,7 @@ from arguments import EmotionArguments
 from resume import is_checkpoint, last_checkpoint
 
 from emorl.scenarios import SPLITS
+from emorl.users import NAMES, check_options
 
 THINKERS = ("think_format", "emotion_tracking")
 """Rewards that read the thoughts."""
@@ -41,10 +42,11 @@ def _values(emotion: EmotionArguments) -> None:
     for name, weight in emotion.weights.items():
         if not math.isfinite(weight):
             raise ValueError(f"--rewards: the weight of {name!r} is {weight}; give a finite number")
-    if emotion.user != "appraisal":
-        raise ValueError(f"--user {emotion.user}: there is no such user; there is: appraisal")
-    if emotion.user_backend not in ("minilm", "lexical"):
-        raise ValueError(f"--user_backend {emotion.user_backend}: there is no such backend; use minilm or lexical")
+    if emotion.user not in NAMES:
+        raise ValueError(f"--user {emotion.user}: there is no such user; there are: {', '.join(NAMES)}")
+    check_options(emotion.user, emotion.user_settings)
+    if (backend := emotion.user_settings.get("backend", "minilm")) not in ("minilm", "lexical"):
+        raise ValueError(f"--user.backend {backend}: there is no such backend; use minilm or lexical")
     if emotion.supervised_kind not in ("good", "plain"):
         raise ValueError(f"--supervised_kind {emotion.supervised_kind}: there are no such replies; use good or plain")
     for option in ("scenarios", "eval_scenarios"):

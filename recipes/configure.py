@@ -41,7 +41,7 @@ def configure(argv: list[str]) -> tuple[Options, EmotionKit, Lesson | None]:
             scenarios=train,
             eval_scenarios=held_out,
             user=emotion.user,
-            user_options={"backend": emotion.user_backend},
+            user_options=emotion.user_settings,
             rewards=emotion.weights,
             turns=emotion.turns,
             turn_tokens=emotion.turn_tokens or None,

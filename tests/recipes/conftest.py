@@ -30,7 +30,7 @@ def small(output_dir: Path, model: str, **changes: Any) -> list[str]:
     options: dict[str, Any] = {
         "model_name_or_path": model,
         "output_dir": output_dir,
-        "user_backend": "lexical",
+        "user.backend": "lexical",
         "scenario_limit": 4,
         "eval_limit": 2,
         "use_cpu": "true",

@@ -68,6 +68,17 @@ def test_rewards_in_yaml(tmp_path: Path, rewards: str) -> None:
     assert args.learning_rate == 5e-5  # YAML reads 5e-5 as text
 
 
+def test_the_users_options_from_preset_and_command_line(tmp_path: Path) -> None:
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("user: sentient\nuser_options: {model: m, concurrency: 4}\n")
+    line = ["--config", str(preset), "--user.base_url", "http://localhost:1/v1", "--user.concurrency=8", "--max_steps", "3"]
+    emotion, args, _ = parse(line)
+    assert emotion.user_settings == {"model": "m", "concurrency": 8, "base_url": "http://localhost:1/v1"}
+    assert args.max_steps == 3
+    with pytest.raises(ValueError, match=r"--user.base_url: has no value"):
+        parse(["--user.base_url", "--max_steps", "3"])
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown reward": ({"rewards": "warmth=1"}, r"--rewards: 'warmth' is no reward; there are: .*emotion_trajectory"),
     "reward twice": ({"rewards": ["final_emotion=1", "final_emotion=2"]}, r"--rewards: 'final_emotion' is given twice"),
@@ -80,8 +91,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no turns": ({"turns": 0}, r"--turns is 0; give at least 1"),
     "negative": ({"eval_limit": -1}, r"--eval_limit is -1; give 0 or more"),
     "no such file": ({"scenarios": "nowhere.jsonl"}, r"--scenarios nowhere.jsonl: neither a packaged split \(train, dev\) nor a"),
-    "no such user": ({"user": "sentient"}, r"--user sentient: there is no such user; there is: appraisal"),
-    "no such backend": ({"user_backend": "bert"}, r"--user_backend bert: .* use minilm or lexical"),
+    "no such user": ({"user": "human"}, r"--user human: there is no such user; there are: appraisal, sentient"),
+    "no such backend": ({"user.backend": "bert"}, r"--user.backend bert: .* use minilm or lexical"),
+    "no server": ({"user": "sentient", "user_options": "{model: m}"}, r"'sentient': missing a required argument: 'base_url'"),
+    "another user's option": ({"user.base_url": "http://x/v1"}, r"'appraisal': .*'base_url'; its options are: backend, minilm"),
+    "no mapping": ({"user_options": "lexical"}, r"--user_options is 'lexical'; give a mapping"),
     "no such replies": ({"supervised_kind": "short"}, r"--supervised_kind short: .* use good or plain"),
     "no held-out": ({"eval_strategy": "steps", "eval_steps": 1, "eval_scenarios": ""}, r"give --eval_scenarios dev, or"),
     "in training too": ({"eval_strategy": "steps", "eval_steps": 1, "eval_scenarios": "train"}, r"scenario id .* is there twice"),

@@ -43,7 +43,7 @@ def test_two_steps_with_evaluation_best_checkpoint_and_report(run: Run, capsys: 
 
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["rewards"] == {"length_repetition_guard": 1.0, "emotion_trajectory": 1.0}
-    assert config["trainer"]["max_steps"] == 2 and config["user_backend"] == "lexical"
+    assert config["trainer"]["max_steps"] == 2 and json.loads(config["user_options"]) == {"backend": "lexical"}
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "lexical" in page and "emotion_trajectory" in page
     rollouts = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
