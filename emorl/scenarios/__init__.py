@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 DATA = Path(__file__).parent / "data"
-SPLITS = ("train", "dev")
+SPLITS = ("train", "dev", "heldout")
 DEFAULT_SYSTEM_PROMPT = "You are a kind friend. Answer in two short sentences."
 
 
@@ -63,7 +63,7 @@ class ScenarioSet(Sequence[Scenario]):
 
 
 def load(split_or_path: str | Path) -> ScenarioSet:
-    """A packaged split ("train", "dev") or a JSON-lines file of scenarios.
+    """A packaged split ("train", "dev", "heldout") or a JSON-lines file of scenarios.
 
     Raises `RecordError`, naming file, line, field and remedy, where a line cannot be read or repeats an id or an opening.
     """

@@ -90,7 +90,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no room": ({"turns": 200, "turn_tokens": 0}, r"--turns 200 of --turn_tokens 0 do not fit"),
     "no turns": ({"turns": 0}, r"--turns is 0; give at least 1"),
     "negative": ({"eval_limit": -1}, r"--eval_limit is -1; give 0 or more"),
-    "no such file": ({"scenarios": "nowhere.jsonl"}, r"--scenarios nowhere.jsonl: neither a packaged split \(train, dev\) nor a"),
+    "no such file": (
+        {"scenarios": "nowhere.jsonl"},
+        r"--scenarios nowhere.jsonl: neither a packaged split \(train, dev, heldout\) nor",
+    ),
     "no such user": ({"user": "human"}, r"--user human: there is no such user; there are: appraisal, sentient"),
     "no such backend": ({"user.backend": "bert"}, r"--user.backend bert: .* use minilm or lexical"),
     "no server": ({"user": "sentient", "user_options": "{model: m}"}, r"'sentient': missing a required argument: 'base_url'"),

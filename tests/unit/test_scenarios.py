@@ -50,7 +50,7 @@ def test_duplicates_are_refused_by_loader_and_checker(tmp_path: Path, again: Sce
 
 
 def test_what_is_not_there_is_an_error_that_says_what_is(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"'?trian'? is neither a packaged split \(train, dev\) nor a file"):
+    with pytest.raises(FileNotFoundError, match=r"'?trian'? is neither a packaged split \(train, dev, heldout\) nor a file"):
         load("trian")
     with pytest.raises(FileNotFoundError, match="no packaged replies for split 'test'"):
         replies("test")
